@@ -1,0 +1,1 @@
+//! The contract of every engine: time as an input, deadlines as state.

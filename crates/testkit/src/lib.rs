@@ -1,0 +1,1 @@
+//! Test doubles, each once: a simulated network, scripted phones, message builders.
