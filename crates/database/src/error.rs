@@ -218,7 +218,9 @@ impl DatabaseError {
         match error.kind() {
             io::ErrorKind::PermissionDenied => Self::PermissionDenied { database, reason },
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { database, reason },
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { database },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::DiskFull { database }
+            }
             _ => Self::Unreachable { database, reason },
         }
     }

@@ -25,8 +25,7 @@ macro_rules! step {
     };
 }
 
-const STEPS: [Step; 1] =
-    [step!(1, "location and directory", "0001_location_and_directory.sql")];
+const STEPS: [Step; 1] = [step!(1, "location and directory", "0001_location_and_directory.sql")];
 
 /// The newest schema version this program knows.
 pub(crate) const LATEST: i64 = STEPS[STEPS.len() - 1].version;

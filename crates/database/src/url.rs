@@ -132,11 +132,9 @@ fn without_passwords(url: &str) -> String {
         None => shown.push_str(before_query),
     }
     if let Some(query) = query {
-        let parameters = query.split('&').map(|parameter| {
-            match parameter.split_once('=') {
-                Some((name, _)) if SECRET_PARAMETERS.contains(&name) => format!("{name}=***"),
-                Some(_) | None => parameter.to_owned(),
-            }
+        let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
+            Some((name, _)) if SECRET_PARAMETERS.contains(&name) => format!("{name}=***"),
+            Some(_) | None => parameter.to_owned(),
         });
         shown.push('?');
         shown.push_str(&parameters.collect::<Vec<_>>().join("&"));
@@ -156,8 +154,14 @@ mod tests {
             ("postgres://u:secret@h:5432/d", "postgres://u:***@h:5432/d"),
             ("postgres://u@h/d", "postgres://u@h/d"),
             ("postgres://h/d", "postgres://h/d"),
-            ("postgresql://u:se@c:ret/x@h/d?sslmode=require", "postgresql://u:***@h/d?sslmode=require"),
-            ("postgres:///d?host=/run&user=u&password=secret", "postgres:///d?host=/run&user=u&password=***"),
+            (
+                "postgresql://u:se@c:ret/x@h/d?sslmode=require",
+                "postgresql://u:***@h/d?sslmode=require",
+            ),
+            (
+                "postgres:///d?host=/run&user=u&password=secret",
+                "postgres:///d?host=/run&user=u&password=***",
+            ),
             ("sqlite:/var/lib/a.db", "sqlite:/var/lib/a.db"),
             ("sqlite::memory:", "sqlite::memory:"),
         ];
