@@ -116,6 +116,8 @@ pub struct Options {
     pub ice: Ice,
     /// `transport-protocol`: the RTP profile asked for towards the receiver.
     pub transport_protocol: Option<Bytes>,
+    /// `supports: load limit`: the sender understands [`crate::Reply::LoadLimit`].
+    pub load_limit: bool,
     /// What the command asked for and the relay cannot do, such as `codec` or `record-call`.
     pub unavailable: Vec<String>,
 }

@@ -203,6 +203,7 @@ mod tests {
             },
             ice: Ice::Remove,
             transport_protocol: Some("RTP/AVP".into()),
+            load_limit: true,
             unavailable: Vec::new(),
         };
         let mut delete = Delete::new("call".into());

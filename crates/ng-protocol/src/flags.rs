@@ -70,6 +70,7 @@ impl Options {
         if let Some(value) = dictionary.bytes("endpoint-learning") {
             options.learning = learning(value);
         }
+        options.load_limit = list(dictionary, "supports").contains(&b"load limit".as_slice());
         options.received_from = received_from(dictionary)?;
         if let Some(value) = dictionary.bytes("media-address") {
             options.media_address = Some(address(value, "media address")?);
@@ -100,6 +101,9 @@ impl Options {
         }
         if let Some(learning) = self.learning {
             dictionary.set("endpoint-learning", learning_name(learning));
+        }
+        if self.load_limit {
+            dictionary.set("supports", Value::from_iter(["load limit"]));
         }
         match self.ice {
             Ice::Default => {}
@@ -303,14 +307,14 @@ mod tests {
     use crate::BencodeLimits;
 
     fn options(document: &[u8]) -> Result<Options, CommandError> {
-        let value = Value::decode(document, &BencodeLimits::default()).expect("bencode");
-        Options::from_dictionary(value.as_dictionary().expect("dictionary"))
+        let value = Value::decode(document, &BencodeLimits::default())?;
+        Options::from_dictionary(value.as_dictionary().ok_or(CommandError::NotADictionary)?)
     }
 
     #[test]
     fn reads_lists_and_single_values() {
         let options = options(
-            b"d3:ICE6:remove5:flagsl13:trust address13:strict-source15:rtcp-mux-demuxe\
+            b"d3:ICE6:remove5:flagsl13:trust address13:strict-source14:rtcp-mux-demuxe\
               7:replacel6:origin18:session connectione13:received froml3:IP48:10.0.0.1e\
               17:endpoint-learning3:offe",
         )
