@@ -127,6 +127,25 @@ impl Config {
         self.database.url.clone().unwrap_or_else(default)
     }
 
+    /// What is allowed and dangerous, in plain words.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.sip.auth == AuthMode::Off {
+            let open = self.sip.listen.iter().any(|listener| !listener.addr.ip().is_loopback());
+            let who = if open {
+                "EVERYBODY WHO REACHES THIS MACHINE"
+            } else {
+                "every program on this machine"
+            };
+            warnings.push(format!(
+                "`sip.auth` is \"off\": {who} can register as any user and make calls. This is for \
+                 closed laboratories only"
+            ));
+        }
+        warnings
+    }
+
     /// Where the key `path` (such as `sip.listen`) was set; `None` if it is at its default.
     #[must_use]
     pub fn origin(&self, path: &str) -> Option<&Place> {
