@@ -3,7 +3,7 @@
 //! The SQL is compiled in, one file for each step in `migrations/postgres` and `migrations/sqlite`. A step is never
 //! edited once released; a change is a further step, and it must leave the release before it able to work.
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{PgConnection, SqlSafeStr, SqliteConnection};
 
 /// One schema change: version, name, and its text in each dialect.
@@ -32,12 +32,19 @@ pub(crate) const LATEST: i64 = STEPS[STEPS.len() - 1].version;
 
 /// Applies what is missing, inside the caller's transaction.
 pub(crate) async fn run_on_postgres(connection: &mut PgConnection) -> Result<(), MigrateError> {
-    migrator(|step| step.postgres).run(connection).await
+    run(migrator(|step| step.postgres), connection).await
 }
 
 /// Applies what is missing, inside the caller's transaction.
 pub(crate) async fn run_on_sqlite(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
-    migrator(|step| step.sqlite).run(connection).await
+    run(migrator(|step| step.sqlite), connection).await
+}
+
+/// `Migrator::run` is generic in a way that keeps its future from being `Send`; this is the form that is not.
+async fn run(migrator: Migrator, connection: &mut impl Migrate) -> Result<(), MigrateError> {
+    let every_step = None;
+    let only_record = false;
+    migrator.run_direct(every_step, connection, only_record).await
 }
 
 fn migrator(sql: impl Fn(&Step) -> &'static str) -> Migrator {
