@@ -55,16 +55,14 @@ pub enum PlatformError {
 /// What to do when an address cannot be bound, in one sentence.
 #[must_use]
 pub fn bind_advice(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "Another program holds this port: stop it, or choose another port"
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            "No interface of this machine has this address: use one that it has, or 0.0.0.0 for all"
-        }
-        io::ErrorKind::PermissionDenied => {
-            "Ports below 1024 need a privilege (CAP_NET_BIND_SERVICE): choose a higher port, or grant it"
-        }
-        _ => "Choose another address",
+    let kind = error.kind();
+    if kind == io::ErrorKind::AddrInUse {
+        "Another program holds this port: stop it, or choose another port"
+    } else if kind == io::ErrorKind::AddrNotAvailable {
+        "No interface of this machine has this address: use one that it has, or 0.0.0.0 for all"
+    } else if kind == io::ErrorKind::PermissionDenied {
+        "Ports below 1024 need a privilege (CAP_NET_BIND_SERVICE): choose a higher port, or grant it"
+    } else {
+        "Choose another address"
     }
 }

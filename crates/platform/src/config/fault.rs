@@ -201,10 +201,11 @@ fn write_excerpt(f: &mut fmt::Formatter<'_>, place: &Place) -> fmt::Result {
     if place.source.secret {
         return Ok(());
     }
+    // Only a file has line numbers worth telling.
     let number = match &place.source.origin {
         Origin::File(_) => place.line().to_string(),
         Origin::Environment(_) | Origin::EnvironmentFile(..) | Origin::Set | Origin::Flag(_) => {
-            String::new()
+            " ".to_owned()
         }
     };
     let margin = " ".repeat(number.len());

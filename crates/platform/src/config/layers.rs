@@ -83,9 +83,10 @@ impl<'a> Layers<'a> {
             return;
         }
         if !self.schema.has_section(word) {
-            let problem = match value.get_ref() {
-                DeValue::Table(_) => Problem::UnknownSection(word.to_owned()),
-                _ => Problem::UnknownKey(word.to_owned()),
+            let problem = if value.get_ref().is_table() {
+                Problem::UnknownSection(word.to_owned())
+            } else {
+                Problem::UnknownKey(word.to_owned())
             };
             self.faults
                 .push(Fault::new(problem, Some(place)).did_you_mean(self.schema.nearest(word)));

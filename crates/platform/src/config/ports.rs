@@ -28,7 +28,7 @@ impl PortRange {
         if first < 1024 {
             return Err(PortRangeError::Privileged { first });
         }
-        if first % 2 != 0 {
+        if !first.is_multiple_of(2) {
             return Err(PortRangeError::OddFirst { first });
         }
         if last.is_multiple_of(2) {

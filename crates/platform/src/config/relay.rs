@@ -86,10 +86,10 @@ impl Setting for MediaRelay {
     fn read(value: &Value) -> Result<Self, Mismatch> {
         let text = value.text().ok_or_else(Mismatch::wrong_type)?;
         text.parse().map_err(|fault: MediaRelayError| {
-            let bare = text.split_once(':').map_or(text.as_ref(), |(word, rest)| match word {
-                "udp" | "ng" | "tcp" => rest,
-                _ => text.as_ref(),
-            });
+            let bare = match text.split_once(':') {
+                Some(("udp" | "ng" | "tcp", rest)) => rest,
+                Some(_) | None => &text,
+            };
             let meant = suggest::nearest(&text, ["internal"].into_iter())
                 .map(str::to_owned)
                 .or_else(|| {

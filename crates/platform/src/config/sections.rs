@@ -161,12 +161,18 @@ section! {
         url: Option<DatabaseUrl> = None;
         /// Connections that can be open at once.
         max_connections: u32 = 10, in 1..=1_000;
+        /// How long one attempt to connect may take, in milliseconds.
+        connect_timeout_ms: Millis = Millis::new(5_000), in 100..=120_000;
         /// How long to wait for a free connection, in milliseconds.
-        acquire_timeout_ms: Millis = Millis::new(5_000), in 100..=120_000;
+        acquire_timeout_ms: Millis = Millis::new(3_000), in 100..=120_000;
+        /// How long to wait at the start for a database server that is not up yet, in seconds.
+        start_timeout_s: Seconds = Seconds::new(60), in 0..=3_600;
         /// How long registrations are collected before they are written together, in milliseconds.
-        commit_delay_ms: Millis = Millis::new(3), in 0..=1_000;
+        commit_delay_ms: Millis = Millis::new(2), in 0..=1_000;
         /// Registrations that are written together at most.
-        commit_batch: u32 = 512, in 1..=10_000;
+        commit_batch: u32 = 1_000, in 1..=10_000;
+        /// Registrations that may wait to be written; one more is answered 503.
+        commit_queue: u32 = 20_000, in 1..=10_000_000;
     }
 }
 

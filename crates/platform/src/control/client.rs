@@ -68,12 +68,14 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<UnixStream, ControlError> {
-        let fault = |error: io::Error| match error.kind() {
+        let fault = |error: io::Error| {
             // No directory, no socket, or one that a killed process left behind.
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            let absent = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
+            if absent.contains(&error.kind()) {
                 ControlError::NotRunning { data_dir: self.data_dir.clone() }
+            } else {
+                ControlError::Unusable { path: self.data_dir.join(self.socket), error }
             }
-            _ => ControlError::Unusable { path: self.data_dir.join(self.socket), error },
         };
         let directory = DataDirectory::open(&self.data_dir).map_err(fault)?;
         UnixStream::connect(directory.socket_path(self.socket)).await.map_err(fault)
