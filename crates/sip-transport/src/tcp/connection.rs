@@ -206,16 +206,27 @@ impl Connection {
             }
             Poll::Ready(Ok(_)) => match self.process(now) {
                 Ok(()) => Round::Again,
-                Err(error) => {
-                    tracing::debug!(remote = %self.link.flow.remote, %error, "broken framing");
-                    // What was answered before the broken bytes still goes out.
-                    match self.write(cx, now) {
-                        Ok(()) => Round::Close(Closing::Framing),
-                        Err(closing) => Round::Close(closing),
-                    }
-                }
+                Err(error) => Round::Close(self.refuse(error, cx, now)),
             },
         }
+    }
+
+    /// Answers the message that cannot be framed, as well as it can be read, before the connection
+    /// ends; what was answered before it goes out too.
+    fn refuse(&mut self, error: FramingError, cx: &mut Context<'_>, now: Instant) -> Closing {
+        let remote = self.link.flow.remote;
+        tracing::debug!(%remote, %error, "a message cannot be framed");
+        let refusal =
+            offhook_sip_message::reject(self.framer.unread(), error.parse_error(), remote);
+        if let Some(bytes) = refusal {
+            self.queue_own(Outbound { flow: self.link.flow, bytes, ticket: 0 });
+        }
+        self.write(cx, now).err().unwrap_or(Closing::Framing)
+    }
+
+    fn queue_own(&mut self, message: Outbound) {
+        self.link.add_unwritten(message.bytes.len());
+        self.pending.push_back(message);
     }
 
     /// Hands every complete message to the receiver and queues the answers.
@@ -240,13 +251,12 @@ impl Connection {
             }
             completed = true;
         };
-        self.deadlines.read(now, completed, !self.framer.is_empty());
+        self.deadlines.read(now, completed, !self.framer.unread().is_empty());
         self.shared.counters.tcp_received.add(received);
         self.shared.receiver.batch_done(&mut out);
         out.flush();
         for message in out.take_own() {
-            self.link.add_unwritten(message.bytes.len());
-            self.pending.push_back(message);
+            self.queue_own(message);
         }
         framed
     }
