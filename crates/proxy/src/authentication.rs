@@ -1,0 +1,89 @@
+//! Whether the sender of a request is one of our users (RFC 3261 section 22.3).
+
+use offhook_engine::Now;
+use offhook_sip_core::Verdict;
+use offhook_sip_message::{Request, StatusCode, Uri};
+
+use crate::action::{Action, CredentialsFound};
+use crate::admission::Refusal;
+use crate::context::ContextId;
+use crate::proxy::Proxy;
+use crate::wait::Purpose;
+
+impl Proxy {
+    /// Asks for credentials, or for the hashes to check them with.
+    pub(crate) fn authenticate(&mut self, id: ContextId, now: Now) {
+        let Some(context) = self.contexts.get(&id) else { return };
+        match self.authenticator.claimed_user(&context.request) {
+            None => self.challenge(id, false, now),
+            Some(user) => match self.claimed_aor(&context.request, &user) {
+                Some(aor) => self.ask(Purpose::Credentials(id), now, |token| {
+                    Action::FindCredentials { token, aor }
+                }),
+                None => self.fail(id, &foreign_sender(), now),
+            },
+        }
+    }
+
+    pub(crate) fn credentials_found(&mut self, id: ContextId, found: CredentialsFound, now: Now) {
+        let hashes = match found {
+            CredentialsFound::Known(hashes) => hashes,
+            CredentialsFound::Unknown => Vec::new(),
+            CredentialsFound::Unavailable => {
+                return self.fail(id, &Refusal::unavailable("Directory unavailable"), now);
+            }
+        };
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let verdict = self.authenticator.verify(&context.request, &hashes, now);
+        if verdict != Verdict::Accepted {
+            return self.challenge(id, verdict.is_stale(), now);
+        }
+        context.authenticated = true;
+        if self.speaks_for_itself(id) {
+            self.find_targets(id, now);
+        } else {
+            self.fail(id, &foreign_sender(), now);
+        }
+    }
+
+    /// Whether the address in From is that of the user who was authenticated: nobody calls in
+    /// another's name.
+    fn speaks_for_itself(&self, id: ContextId) -> bool {
+        let Some(context) = self.contexts.get(&id) else { return false };
+        let claimed = self
+            .authenticator
+            .claimed_user(&context.request)
+            .and_then(|user| self.claimed_aor(&context.request, &user));
+        claimed.is_some() && claimed == self.config.domains.aor(&context.request.from().uri)
+    }
+
+    /// The address of record that a user name in credentials stands for: it may name a domain, else
+    /// that of From is meant.
+    fn claimed_aor(&self, request: &Request, user: &str) -> Option<String> {
+        let text = if user.contains('@') {
+            format!("sip:{user}")
+        } else {
+            let from = request.from();
+            let domain = self.config.domains.canonical(from.uri.host)?;
+            if domain.is_empty() {
+                return Some(user.to_owned());
+            }
+            return Some(format!("{user}@{domain}"));
+        };
+        self.config.domains.aor(&Uri::parse(text.as_bytes()).ok()?)
+    }
+
+    fn challenge(&mut self, id: ContextId, stale: bool, now: Now) {
+        let Some(context) = self.contexts.get(&id) else { return };
+        let (status, header, values) = self.authenticator.challenge(&context.request, stale, now);
+        let mut refusal = Refusal::new(status, status.reason());
+        for value in values {
+            refusal = refusal.with(header, value);
+        }
+        self.fail(id, &refusal, now);
+    }
+}
+
+fn foreign_sender() -> Refusal {
+    Refusal::new(StatusCode::FORBIDDEN, "From is not an address of the authenticated user")
+}

@@ -1,0 +1,179 @@
+//! The relay in the path of a call: which session descriptions it rewrites, and when.
+//!
+//! Offer and answer are matched as RFC 3264 and RFC 3261 section 13.2.1 have it: a description in an
+//! INVITE or UPDATE is an offer, the one in its response the answer; after an INVITE without one, the
+//! response offers and the ACK answers. Descriptions in PRACK pass unchanged.
+
+use bytes::Bytes;
+use offhook_engine::Now;
+use offhook_sip_core::ServerId;
+use offhook_sip_message::{Head, Method, Request, Response, StatusCode};
+
+use crate::action::{Action, MediaOutcome, MediaVerb};
+use crate::admission::Refusal;
+use crate::config::MediaPolicy;
+use crate::context::{Context, ContextId};
+use crate::proxy::Proxy;
+use crate::wait::{HeldResponse, Purpose};
+
+impl Proxy {
+    /// Decides whether the relay is in the path, shows it the request's description if there is one,
+    /// and goes on to forking.
+    pub(crate) fn engage_media(&mut self, id: ContextId, now: Now) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        context.relayed = match (context.route.dialog, self.config.media) {
+            (Some(dialog), _) => dialog.relayed,
+            (None, MediaPolicy::Always) => context.is_invite(),
+            (None, MediaPolicy::Nat) => context.is_invite() && passes_nat(context),
+            (None, MediaPolicy::Never) => false,
+        };
+        let request = &context.request;
+        match request_verb(request).filter(|_| context.relayed) {
+            None => self.fork(id, now),
+            Some(verb) => {
+                let call_id = own(request, request.call_id());
+                self.ask(Purpose::Description(id), now, |token| Action::Media {
+                    token: Some(token),
+                    call_id,
+                    verb,
+                });
+            }
+        }
+    }
+
+    /// The relay has spoken about a request's description.
+    pub(crate) fn description_rewritten(&mut self, id: ContextId, outcome: MediaOutcome, now: Now) {
+        let Some(context) = self.contexts.get_mut(&id) else { return };
+        match outcome {
+            MediaOutcome::Rewritten(description) => context.description = Some(description),
+            // An ACK cannot be refused; without the relay's word it passes as it is.
+            MediaOutcome::Rejected | MediaOutcome::Unavailable if context.server.is_none() => {}
+            MediaOutcome::Rejected => {
+                let refusal = Refusal::new(
+                    StatusCode::NOT_ACCEPTABLE_HERE,
+                    "Session description not understood",
+                );
+                return self.fail(id, &refusal, now);
+            }
+            MediaOutcome::Unavailable => {
+                return self.fail(id, &Refusal::unavailable("No media relay available"), now);
+            }
+        }
+        self.fork(id, now);
+    }
+
+    /// Sends a response upstream, by way of the relay if it carries a description for it.
+    pub(crate) fn send_upstream(&mut self, upstream: Upstream, response: Response, now: Now) {
+        let verb = response_verb(&response, upstream.offered).filter(|_| upstream.relayed);
+        let held = HeldResponse { server: upstream.server, response };
+        match verb {
+            None => self.release_response(held, MediaOutcome::Unavailable, now),
+            Some(verb) => {
+                let call_id = own(&held.response, held.response.call_id());
+                let purpose = Purpose::ResponseDescription(Box::new(held));
+                self.ask(purpose, now, |token| Action::Media { token: Some(token), call_id, verb });
+            }
+        }
+    }
+
+    /// Sends a response upstream with the relay's description, or as it is if the relay has none: the
+    /// call was answered, and refusing is no longer possible.
+    pub(crate) fn release_response(&mut self, held: HeldResponse, outcome: MediaOutcome, now: Now) {
+        let bytes = match &outcome {
+            MediaOutcome::Rewritten(description) => {
+                crate::forward::response(&held.response, Some(description), &[])
+            }
+            MediaOutcome::Rejected | MediaOutcome::Unavailable => {
+                crate::forward::response(&held.response, None, &[])
+            }
+        };
+        self.transactions.respond(held.server, held.response.status(), bytes, now.mono);
+    }
+
+    /// Tells the relay that a call is over.
+    pub(crate) fn release_media(&mut self, request: &Request) {
+        let from = request.from();
+        let Some(tag) = from.tag() else { return };
+        let verb = MediaVerb::Delete { from_tag: own(request, tag) };
+        let call_id = own(request, request.call_id());
+        self.act(Action::Media { token: None, call_id, verb });
+    }
+}
+
+/// Where the responses of a forwarded request go, and what the relay has to do with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Upstream {
+    pub(crate) server: ServerId,
+    /// Whether the relay is in the path.
+    pub(crate) relayed: bool,
+    /// Whether the request carried the offer, so that responses answer.
+    pub(crate) offered: bool,
+}
+
+impl Upstream {
+    pub(crate) fn of(context: &Context) -> Option<Self> {
+        let offered = has_description(&context.request);
+        Some(Self { server: context.server?, relayed: context.relayed, offered })
+    }
+}
+
+/// What the relay has to do with the description in a request.
+fn request_verb(request: &Request) -> Option<MediaVerb> {
+    if !has_description(request) {
+        return None;
+    }
+    let (from, to) = (request.from(), request.to());
+    let from_tag = own(request, from.tag()?);
+    let to_tag = to.tag().map(|tag| own(request, tag));
+    let sdp = own(request, request.body());
+    match request.method() {
+        Method::Invite | Method::Update => Some(MediaVerb::Offer { from_tag, to_tag, sdp }),
+        // The callee offered in its 2xx, and the caller answers.
+        Method::Ack => Some(MediaVerb::Answer { from_tag: to_tag?, to_tag: from_tag, sdp }),
+        Method::Bye
+        | Method::Cancel
+        | Method::Register
+        | Method::Options
+        | Method::Prack
+        | Method::Subscribe
+        | Method::Notify
+        | Method::Publish
+        | Method::Info
+        | Method::Refer
+        | Method::Message
+        | Method::Other => None,
+    }
+}
+
+/// What the relay has to do with the description in a response.
+fn response_verb(response: &Response, offered: bool) -> Option<MediaVerb> {
+    let method = response.cseq().method;
+    if !has_description(response) || !matches!(method, Method::Invite | Method::Update) {
+        return None;
+    }
+    let (from, to) = (response.from(), response.to());
+    let from_tag = own(response, from.tag()?);
+    let to_tag = own(response, to.tag()?);
+    let sdp = own(response, response.body());
+    Some(if offered {
+        MediaVerb::Answer { from_tag, to_tag, sdp }
+    } else {
+        MediaVerb::Offer { from_tag: to_tag, to_tag: Some(from_tag), sdp }
+    })
+}
+
+/// Whether the body is a session description and nothing else.
+pub(crate) fn has_description(head: &Head) -> bool {
+    !head.body().is_empty() && head.content_type_is("application/sdp")
+}
+
+/// Whether either side of the call is behind a NAT, as far as its signalling shows.
+fn passes_nat(context: &Context) -> bool {
+    crate::forward::sender_behind_nat(&context.request, &context.flow)
+        || context.targets.iter().any(|target| target.behind_nat)
+}
+
+/// A part of a message that shares its buffer.
+fn own(head: &Head, part: &[u8]) -> Bytes {
+    head.bytes().slice_ref(part)
+}
