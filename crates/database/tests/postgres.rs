@@ -1,5 +1,7 @@
 //! Opening Postgres databases, good and bad.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use offhook_database::testing::TemporaryPostgres;

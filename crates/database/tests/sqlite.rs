@@ -1,5 +1,7 @@
 //! Opening SQLite databases, good and bad.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
