@@ -52,6 +52,33 @@ pub fn advertised(setting: Advertise, bound: IpAddr) -> Advertised {
     choose(setting, bound, &SystemRoutes)
 }
 
+/// Every address of this machine's interfaces, loopback included, as far as the system tells.
+#[must_use]
+pub fn local_addresses() -> Vec<IpAddr> {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let mut addresses = local_v4(&read("/proc/net/fib_trie"));
+    addresses
+        .extend(table_v6(&read("/proc/net/if_inet6")).map(|(_, _, address)| IpAddr::V6(address)));
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
+}
+
+/// The addresses in Linux's `/proc/net/fib_trie` that packets are delivered locally for: a leaf with the
+/// address, and below it its prefixes, of which `/32 host LOCAL` marks one of our own.
+fn local_v4(table: &str) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    let mut leaf: Option<Ipv4Addr> = None;
+    for line in table.lines().map(str::trim) {
+        if let Some(address) = line.strip_prefix("|-- ") {
+            leaf = address.parse().ok();
+        } else if line.starts_with("/32 host LOCAL") {
+            addresses.extend(leaf.map(IpAddr::V4));
+        }
+    }
+    addresses
+}
+
 /// What the machine knows about the ways out of it.
 trait Routes {
     /// The source address of a packet to `target`, if there is a route.
@@ -139,14 +166,22 @@ fn networks_v4(table: &str) -> Vec<(String, IpAddr)> {
 /// The global addresses of Linux's `/proc/net/if_inet6`.
 fn interfaces_v6(table: &str) -> Vec<(String, IpAddr)> {
     const SCOPE_GLOBAL: &str = "00";
-    let global = |line: &str| {
-        let columns: Vec<&str> = line.split_whitespace().collect();
-        let [address, _index, _prefix, scope, _flags, interface] = columns[..] else { return None };
-        let bits = u128::from_str_radix(address, 16).ok()?;
-        let usable = scope == SCOPE_GLOBAL && interface != "lo";
-        usable.then(|| (interface.to_owned(), IpAddr::V6(Ipv6Addr::from_bits(bits))))
-    };
-    table.lines().filter_map(global).collect()
+    table_v6(table)
+        .filter(|(interface, scope, _)| *scope == SCOPE_GLOBAL && *interface != "lo")
+        .map(|(interface, _, address)| (interface.to_owned(), IpAddr::V6(address)))
+        .collect()
+}
+
+/// Interface, scope and address of each line of `/proc/net/if_inet6`.
+fn table_v6(table: &str) -> impl Iterator<Item = (&str, &str, Ipv6Addr)> {
+    table.lines().filter_map(|line| {
+        let mut columns = line.split_whitespace();
+        let bits = u128::from_str_radix(columns.next()?, 16).ok()?;
+        // Index of the interface and length of the prefix stand in between.
+        let scope = columns.nth(2)?;
+        let interface = columns.nth(1)?;
+        Some((interface, scope, Ipv6Addr::from_bits(bits)))
+    })
 }
 
 #[cfg(test)]
@@ -217,6 +252,16 @@ mod tests {
                      fe800000000000000000000000000001 02 40 20 80 eth0\n\
                      20010db8000000000000000000000005 02 40 00 80 eth0\n";
         assert_eq!(interfaces_v6(table), [("eth0".to_owned(), "2001:db8::5".parse().unwrap())]);
+    }
+
+    #[test]
+    fn reads_local_addresses() {
+        let table = "Local:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 0.0.0.0\n        /0 universe UNICAST\n\
+                     \x20    |-- 192.168.2.7\n        /32 host LOCAL\n     |-- 192.168.2.255\n\
+                     \x20       /32 link BROADCAST\n     |-- 127.0.0.1\n        /32 host LOCAL\n";
+        let expected = ["192.168.2.7", "127.0.0.1"].map(|ip| ip.parse::<IpAddr>().unwrap());
+        assert_eq!(local_v4(table), expected);
+        assert!(local_addresses().contains(&"127.0.0.1".parse().unwrap()));
     }
 
     #[test]

@@ -27,9 +27,9 @@ mod web;
 pub use address::{Advertised, Found, advertised};
 pub use clock::SystemClock;
 pub use config::{
-    Advertise, AuthMode, Config, ConfigErrors, DatabaseUrl, DomainName, Engage, ListenAddress,
-    ListenTransport, LogFormat, MediaRelay, Millis, PortRange, Program, Realm, RelayAddress,
-    Seconds, Sources,
+    Advertise, AuthMode, Config, ConfigErrors, DatabaseUrl, DigestAlgorithm, DomainName, Engage,
+    ListenAddress, ListenTransport, LogFormat, MediaRelay, Millis, PortRange, Program, Realm,
+    RelayAddress, Seconds, Sources,
 };
 pub use drain::Drain;
 pub use error::{PlatformError, bind_advice};

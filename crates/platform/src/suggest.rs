@@ -7,7 +7,9 @@ pub(crate) fn nearest<'a>(
 ) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
     candidates
-        .map(|candidate| (strsim::damerau_levenshtein(&word, candidate), candidate))
+        .map(|candidate| {
+            (strsim::damerau_levenshtein(&word, &candidate.to_ascii_lowercase()), candidate)
+        })
         .filter(|(distance, candidate)| {
             let shares_prefix = word.len() >= 3 && candidate.starts_with(word.as_str());
             shares_prefix || *distance <= 1 + candidate.len().min(word.len()) / 4

@@ -1,5 +1,7 @@
 //! What bad configurations print, to the letter.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 
 use offhook_platform::{Program, Sources};
@@ -31,174 +33,175 @@ fn set(text: &str) -> Sources {
 
 const ONE: &str = "\n\nThe configuration has 1 error; nothing was started.";
 
-#[test]
-fn in_a_file() {
-    let cases = [
-        (
-            "[sip]\nlisetn = [\"udp:127.0.0.1:5060\"]\n",
-            r#"error: unknown key `sip.lisetn`
+const IN_A_FILE: &[(&str, &str)] = &[
+    (
+        "[sip]\nlisetn = [\"udp:127.0.0.1:5060\"]\n",
+        r#"error: unknown key `sip.lisetn`
   --> offhook.toml:2:1
    |
  2 | lisetn = ["udp:127.0.0.1:5060"]
    | ^^^^^^
   = help: did you mean `sip.listen`?"#,
-        ),
-        (
-            "[sipp]\nlisten = []\n",
-            r#"error: unknown section `sipp`
+    ),
+    (
+        "[sipp]\nlisten = []\n",
+        r#"error: unknown section `sipp`
   --> offhook.toml:1:2
    |
  1 | [sipp]
    |  ^^^^
   = help: did you mean `sip`?"#,
-        ),
-        (
-            "listen = []\n",
-            r#"error: unknown key `listen`
+    ),
+    (
+        "listen = []\n",
+        r#"error: unknown key `listen`
   --> offhook.toml:1:1
    |
  1 | listen = []
    | ^^^^^^
   = help: did you mean `sip.listen`?"#,
-        ),
-        (
-            "[sip]\nrtp_ports = \"1-2\"\n",
-            r#"error: unknown key `sip.rtp_ports`
+    ),
+    (
+        "[sip]\nrtp_ports = \"1-2\"\n",
+        r#"error: unknown key `sip.rtp_ports`
   --> offhook.toml:2:1
    |
  2 | rtp_ports = "1-2"
    | ^^^^^^^^^
   = help: did you mean `media.rtp_ports`?"#,
-        ),
-        (
-            "[sip]\nauth = \"of\"\n",
-            r#"error: bad value for `sip.auth`: `of` is not one of the words that are known here
+    ),
+    (
+        "[sip]\nauth = \"of\"\n",
+        r#"error: bad value for `sip.auth`: `of` is not one of the words that are known here
   --> offhook.toml:2:8
    |
  2 | auth = "of"
    |        ^^^^
   = expected "digest" or "off"
   = help: did you mean `off`?"#,
-        ),
-        (
-            "[sip]\nlisten = [\"udp:127.0.0.1:5060\", \"sctp:127.0.0.1:5061\"]\n",
-            r#"error: bad value for `sip.listen`: unknown transport `sctp`
+    ),
+    (
+        "[sip]\nlisten = [\"udp:127.0.0.1:5060\", \"sctp:127.0.0.1:5061\"]\n",
+        r#"error: bad value for `sip.listen`: unknown transport `sctp`
   --> offhook.toml:2:33
    |
  2 | listen = ["udp:127.0.0.1:5060", "sctp:127.0.0.1:5061"]
    |                                 ^^^^^^^^^^^^^^^^^^^^^
   = expected a transport, an IP address and a port, such as "udp:0.0.0.0:5060" or "tcp:[::1]:5060"
   = help: did you mean `udp:127.0.0.1:5061`?"#,
-        ),
-        (
-            "[sip]\nlisten = \"udp:127.0.0.1:5060\"\n",
-            r#"error: `sip.listen` cannot be a text
+    ),
+    (
+        "[sip]\nlisten = \"udp:127.0.0.1:5060\"\n",
+        r#"error: `sip.listen` cannot be a text
   --> offhook.toml:2:10
    |
  2 | listen = "udp:127.0.0.1:5060"
    |          ^^^^^^^^^^^^^^^^^^^^
   = expected a list of a transport, an IP address and a port, such as "udp:0.0.0.0:5060" or "tcp:[::1]:5060"
   = help: did you mean `["udp:127.0.0.1:5060"]`?"#,
-        ),
-        (
-            "[sip]\n\tlisten = [5060]\n",
-            r#"error: `sip.listen` cannot be a number
+    ),
+    (
+        "[sip]\n\tlisten = [5060]\n",
+        r#"error: `sip.listen` cannot be a number
   --> offhook.toml:2:12
    |
  2 |  listen = [5060]
    |            ^^^^
   = expected a transport, an IP address and a port, such as "udp:0.0.0.0:5060" or "tcp:[::1]:5060""#,
-        ),
-        (
-            "[http]\nlisten = \"localhost:8080\"\n",
-            r#"error: bad value for `http.listen`: `localhost:8080` is not an IP address with a port
+    ),
+    (
+        "[http]\nlisten = \"localhost:8080\"\n",
+        r#"error: bad value for `http.listen`: `localhost:8080` is not an IP address with a port
   --> offhook.toml:2:10
    |
  2 | listen = "localhost:8080"
    |          ^^^^^^^^^^^^^^^^
   = expected an IP address and a port, such as "127.0.0.1:9464", or "" for none
   = help: did you mean `127.0.0.1:8080`?"#,
-        ),
-        (
-            "[media]\nrtp_ports = \"20001-20999\"\n",
-            r#"error: bad value for `media.rtp_ports`: the first port 20001 is odd, and each pair begins on an even port
+    ),
+    (
+        "[media]\nrtp_ports = \"20001-20999\"\n",
+        r#"error: bad value for `media.rtp_ports`: the first port 20001 is odd, and each pair begins on an even port
   --> offhook.toml:2:13
    |
  2 | rtp_ports = "20001-20999"
    |             ^^^^^^^^^^^^^
   = expected an even and an odd port with a dash between them, such as "20000-29999"
   = help: did you mean `20000-20999`?"#,
-        ),
-        (
-            "[media]\nrtp_ports = \"20000-20001\"\n",
-            r#"error: bad value for `media.rtp_ports`: fewer than 4 ports, the least that one call needs
+    ),
+    (
+        "[media]\nrtp_ports = \"20000-20001\"\n",
+        r#"error: bad value for `media.rtp_ports`: fewer than 4 ports, the least that one call needs
   --> offhook.toml:2:13
    |
  2 | rtp_ports = "20000-20001"
    |             ^^^^^^^^^^^^^
   = expected an even and an odd port with a dash between them, such as "20000-29999""#,
-        ),
-        (
-            "[registrar]\nmax_bindings_per_aor = 0\n",
-            r#"error: bad value for `registrar.max_bindings_per_aor`: 0 is out of range
+    ),
+    (
+        "[registrar]\nmax_bindings_per_aor = 0\n",
+        r#"error: bad value for `registrar.max_bindings_per_aor`: 0 is out of range
   --> offhook.toml:2:24
    |
  2 | max_bindings_per_aor = 0
    |                        ^
   = expected a whole number from 1 to 1000
   = help: did you mean `1`?"#,
-        ),
-        (
-            "[shutdown]\ndrain_timeout_s = \"30\"\n",
-            r#"error: `shutdown.drain_timeout_s` cannot be a text
+    ),
+    (
+        "[shutdown]\ndrain_timeout_s = \"30\"\n",
+        r#"error: `shutdown.drain_timeout_s` cannot be a text
   --> offhook.toml:2:19
    |
  2 | drain_timeout_s = "30"
    |                   ^^^^
   = expected a whole number of seconds from 0 to 604800
   = help: did you mean `30`?"#,
-        ),
-        (
-            "sip = 3\n",
-            r#"error: `sip` is a section, and cannot be a number
+    ),
+    (
+        "sip = 3\n",
+        r#"error: `sip` is a section, and cannot be a number
   --> offhook.toml:1:1
    |
  1 | sip = 3
    | ^^^
   = expected keys below [sip]"#,
-        ),
-        (
-            "[sip]\nallow_auth_off_beyond_loopback = 1\n",
-            r#"error: `sip.allow_auth_off_beyond_loopback` cannot be a number
+    ),
+    (
+        "[sip]\nallow_auth_off_beyond_loopback = 1\n",
+        r#"error: `sip.allow_auth_off_beyond_loopback` cannot be a number
   --> offhook.toml:2:34
    |
  2 | allow_auth_off_beyond_loopback = 1
    |                                  ^
   = expected true or false
   = help: did you mean `true`?"#,
-        ),
-        (
-            "[media]\nrelay = \"udp:media\"\n",
-            r#"error: bad value for `media.relay`: `media` is not a host and a port
+    ),
+    (
+        "[media]\nrelay = \"udp:media\"\n",
+        r#"error: bad value for `media.relay`: `media` is not a host and a port
   --> offhook.toml:2:9
    |
  2 | relay = "udp:media"
    |         ^^^^^^^^^^^
   = expected "internal", or the control address of a relay such as "udp:127.0.0.1:2223"
   = help: did you mean `udp:media:2223`?"#,
-        ),
-        (
-            "[log]\nlevel = \"inof\"\n",
-            r#"error: bad value for `log.level`: `inof` is not a level
+    ),
+    (
+        "[log]\nlevel = \"inof\"\n",
+        r#"error: bad value for `log.level`: `inof` is not a level
   --> offhook.toml:2:9
    |
  2 | level = "inof"
    |         ^^^^^^
   = expected "error", "warn", "info", "debug", "trace" or "off", or target=level pairs
   = help: did you mean `info`?"#,
-        ),
-    ];
-    for (file, expected) in cases {
+    ),
+];
+
+#[test]
+fn in_a_file() {
+    for (file, expected) in IN_A_FILE {
         assert_eq!(faults_of_file(file), format!("{expected}{ONE}"), "{file}");
     }
 }
@@ -314,9 +317,7 @@ fn behind_set() {
     assert!(text.starts_with("error: this is not valid TOML: "), "{text}");
 }
 
-#[test]
-fn settings_that_do_not_go_together() {
-    let cases = [
+const TOGETHER: &[(&str, &str)] = &[
         (
             "[sip]\nauth = \"off\"\nlisten = [\"udp:127.0.0.1:5060\", \"tcp:0.0.0.0:5060\"]\n",
             r#"error: `sip.auth` is "off" while `sip.listen` has tcp:0.0.0.0:5060, which is reachable from other machines
@@ -376,8 +377,11 @@ fn settings_that_do_not_go_together() {
  2 | advertise = "2001:db8::1"
    |             ^^^^^^^^^^^^^"#,
         ),
-    ];
-    for (file, expected) in cases {
+];
+
+#[test]
+fn settings_that_do_not_go_together() {
+    for (file, expected) in TOGETHER {
         assert_eq!(faults_of_file(file), format!("{expected}{ONE}"), "{file}");
     }
 }

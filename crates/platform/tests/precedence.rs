@@ -1,5 +1,7 @@
 //! Which source wins, what it may look like, and what `config show` says about it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

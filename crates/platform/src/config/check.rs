@@ -16,6 +16,7 @@ pub(super) fn conflicts(config: &Config, program: Program) -> Vec<Fault> {
     if program.has_sip() {
         faults.extend(no_listener(config));
         faults.extend(open_beyond_loopback(config));
+        faults.extend(no_digest_algorithm(config));
         faults.extend(expires_order(config));
         faults.extend(sip_advertise_family(config));
         faults.extend(no_internal_relay(config, program));
@@ -44,6 +45,14 @@ fn no_listener(config: &Config) -> Option<Fault> {
         .listen
         .is_empty()
         .then(|| fault(config, Conflict::NoListener, &["sip.listen"]).advice(advice))
+}
+
+fn no_digest_algorithm(config: &Config) -> Option<Fault> {
+    let advice = "for example digest_algorithms = [\"SHA-256\", \"MD5\"]";
+    let missing = config.sip.auth == AuthMode::Digest && config.sip.digest_algorithms.is_empty();
+    missing.then(|| {
+        fault(config, Conflict::NoDigestAlgorithm, &["sip.digest_algorithms"]).advice(advice)
+    })
 }
 
 /// Whoever reaches a listener without authentication can call on the owner's account.

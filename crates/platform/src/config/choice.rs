@@ -67,6 +67,16 @@ choice! {
 }
 
 choice! {
+    /// A digest algorithm of challenges (RFC 3261 section 22.4, RFC 8760).
+    pub enum DigestAlgorithm, expected "\"SHA-256\" or \"MD5\"" {
+        /// MD5, which every phone knows.
+        Md5 = "MD5",
+        /// SHA-256, which is stronger and newer.
+        Sha256 = "SHA-256",
+    }
+}
+
+choice! {
     /// Which calls have their media sent through the relay.
     pub enum Engage, expected "\"always\", \"nat\" or \"never\"" {
         /// Every call.

@@ -79,6 +79,9 @@ pub enum Conflict {
     /// Nothing would be listened on.
     #[error("`sip.listen` is empty, so no phone could ever connect")]
     NoListener,
+    /// Digest authentication without any algorithm.
+    #[error("`sip.auth` is \"digest\" while `sip.digest_algorithms` is empty")]
+    NoDigestAlgorithm,
     /// Two sockets want one port.
     #[error("{first} and {second} want the same port")]
     SamePort {

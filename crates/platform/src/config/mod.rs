@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use advertise::Advertise;
-pub use choice::{AuthMode, Engage, LogFormat};
+pub use choice::{AuthMode, DigestAlgorithm, Engage, LogFormat};
 pub use database_url::{DatabaseUrl, DatabaseUrlError, Secret};
 pub use fault::{Bound, ConfigErrors, Conflict, Fault, Problem};
 pub use listen::{ListenAddress, ListenAddressError, ListenTransport};

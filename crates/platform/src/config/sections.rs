@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::advertise::Advertise;
-use super::choice::{AuthMode, Engage, LogFormat};
+use super::choice::{AuthMode, DigestAlgorithm, Engage, LogFormat};
 use super::database_url::DatabaseUrl;
 use super::listen::{ListenAddress, ListenTransport};
 use super::names::{DomainName, LogFilter, Realm};
@@ -44,6 +44,12 @@ section! {
         advertise: Advertise = Advertise::Auto;
         /// "digest" asks for credentials; "off" asks nobody and is for closed laboratories only.
         auth: AuthMode = AuthMode::Digest;
+        /// Algorithms that digest challenges offer, the preferred first. An answer with any known algorithm is
+        /// accepted.
+        digest_algorithms: Vec<DigestAlgorithm> = vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
+        /// Beginnings of the User-Agent of phones that fail on a challenge other than MD5, and so get that
+        /// alone.
+        md5_only_user_agents: Vec<String> = ["baresip v0.", "baresip v1."].map(str::to_owned).to_vec();
         /// The second switch that `auth = "off"` needs to listen on anything but loopback.
         allow_auth_off_beyond_loopback: bool = false;
         /// Threads that process SIP; 0 takes one per processor core.
