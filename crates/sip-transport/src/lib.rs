@@ -30,6 +30,6 @@ mod udp;
 pub use config::{Listener, TcpConfig, TransportConfig, UdpConfig};
 pub use error::BindError;
 pub use outbox::Outbox;
-pub use receiver::{Inbound, Outbound, Receiver};
+pub use receiver::{Inbound, Outbound, Receiver, Ticket};
 pub use stats::Stats;
 pub use transports::{BoundTransports, Transports};

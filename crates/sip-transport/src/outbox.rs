@@ -5,7 +5,7 @@ use std::sync::Arc;
 use offhook_sip_message::{Flow, Transport};
 
 use crate::shared::Shared;
-use crate::{Outbound, tcp};
+use crate::{Outbound, Ticket, tcp};
 
 /// Whose thread or task the outbox belongs to: what is sent from there needs no detour.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ pub struct Outbox {
     own: Vec<Outbound>,
     /// Emptied by every flush; kept for its allocation.
     sending: Vec<Outbound>,
-    failed: Vec<(Flow, u64)>,
+    failed: Vec<(Flow, Ticket)>,
 }
 
 impl Outbox {
@@ -138,7 +138,7 @@ impl Outbox {
     }
 
     fn fail(&mut self, message: &Outbound) {
-        if message.ticket != 0 {
+        if message.ticket.is_wanted() {
             self.failed.push((message.flow, message.ticket));
         }
     }

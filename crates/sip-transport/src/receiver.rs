@@ -22,8 +22,28 @@ pub struct Outbound {
     pub flow: Flow,
     /// The whole message.
     pub bytes: Bytes,
-    /// Comes back in [`Receiver::send_failed`]; 0 means that nobody wants to know.
-    pub ticket: u64,
+    /// Comes back in [`Receiver::send_failed`].
+    pub ticket: Ticket,
+}
+
+/// Names the sender of a message to the user of the transport layer, which gives it its meaning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    /// Which part of the user sent it.
+    pub owner: u32,
+    /// Which of that part's messages it is; 0 means that nobody wants to know what becomes of it.
+    pub number: u64,
+}
+
+impl Ticket {
+    /// Nobody wants to know.
+    pub const NONE: Self = Self { owner: 0, number: 0 };
+
+    /// Whether anybody wants to know.
+    #[must_use]
+    pub const fn is_wanted(self) -> bool {
+        self.number != 0
+    }
 }
 
 /// The user of the transport layer: a proxy, a registrar, a test.
@@ -37,7 +57,7 @@ pub trait Receiver: Send + Sync + 'static {
     /// The message with this ticket was not delivered, as far as that is known: no connection could be
     /// opened, the connection closed first, the datagram was too long, or the host answered that nothing
     /// listens there (RFC 3261 section 18.4). Silence is no proof of delivery.
-    fn send_failed(&self, flow: Flow, ticket: u64, out: &mut Outbox);
+    fn send_failed(&self, flow: Flow, ticket: Ticket, out: &mut Outbox);
 
     /// A connection that was open has closed. Its id is never used again.
     fn flow_closed(&self, flow: Flow, out: &mut Outbox);

@@ -23,7 +23,7 @@ use super::deadlines::{Deadlines, Expired};
 use super::link::{Link, Origin, Taken};
 use crate::outbox::Home;
 use crate::shared::{Phase, Shared};
-use crate::{Inbound, Outbound, Outbox, TcpConfig};
+use crate::{Inbound, Outbound, Outbox, TcpConfig, Ticket};
 
 /// What one read takes at most.
 const READ_BYTES: usize = 64 * 1024;
@@ -96,7 +96,7 @@ pub(super) fn fail_all(shared: &Arc<Shared>, unsent: impl IntoIterator<Item = Ou
     let mut out = Outbox::new(Arc::clone(shared), Home::Elsewhere);
     for message in unsent {
         shared.counters.tcp_send_failed.increment();
-        if message.ticket != 0 {
+        if message.ticket.is_wanted() {
             shared.receiver.send_failed(message.flow, message.ticket, &mut out);
         }
     }
@@ -219,7 +219,7 @@ impl Connection {
         let refusal =
             offhook_sip_message::reject(self.framer.unread(), error.parse_error(), remote);
         if let Some(bytes) = refusal {
-            self.queue_own(Outbound { flow: self.link.flow, bytes, ticket: 0 });
+            self.queue_own(Outbound { flow: self.link.flow, bytes, ticket: Ticket::NONE });
         }
         self.write(cx, now).err().unwrap_or(Closing::Framing)
     }
@@ -243,7 +243,7 @@ impl Connection {
                 }
                 Ok(Some(Frame::Ping)) => {
                     self.shared.counters.tcp_pings.increment();
-                    out.push(Outbound { flow: self.link.flow, bytes: PONG, ticket: 0 });
+                    out.push(Outbound { flow: self.link.flow, bytes: PONG, ticket: Ticket::NONE });
                 }
                 Ok(Some(Frame::Pong)) => {}
                 Ok(None) => break Ok(()),

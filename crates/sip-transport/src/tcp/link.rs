@@ -143,6 +143,7 @@ mod tests {
     use offhook_sip_message::Transport;
 
     use super::*;
+    use crate::Ticket;
 
     fn message(bytes: usize) -> Outbound {
         let flow = Flow {
@@ -151,7 +152,11 @@ mod tests {
             remote: "127.0.0.1:40000".parse().unwrap(),
             connection: None,
         };
-        Outbound { flow, bytes: Bytes::from(vec![b'x'; bytes]), ticket: 7 }
+        Outbound {
+            flow,
+            bytes: Bytes::from(vec![b'x'; bytes]),
+            ticket: Ticket { owner: 0, number: 7 },
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::batch::{self, Departure};
 use super::recent_sends::RecentSends;
 use crate::stats::Counters;
-use crate::{Outbound, UdpConfig};
+use crate::{Outbound, Ticket, UdpConfig};
 
 /// How often a blocked worker looks whether it should stop.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(200);
@@ -98,9 +98,9 @@ impl Endpoint {
         &self,
         messages: &[Outbound],
         counters: &Counters,
-        failed: &mut Vec<(Flow, u64)>,
+        failed: &mut Vec<(Flow, Ticket)>,
     ) {
-        if messages.iter().any(|message| message.ticket != 0) {
+        if messages.iter().any(|message| message.ticket.is_wanted()) {
             let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
             messages.iter().for_each(|message| recent.record(message.flow, message.ticket));
         }
@@ -143,7 +143,11 @@ impl Endpoint {
     }
 
     /// Empties the error queue; true if it held an error from the network.
-    pub(super) fn drain_errors(&self, counters: &Counters, failed: &mut Vec<(Flow, u64)>) -> bool {
+    pub(super) fn drain_errors(
+        &self,
+        counters: &Counters,
+        failed: &mut Vec<(Flow, Ticket)>,
+    ) -> bool {
         let mut any = false;
         while let Ok(Some(error)) = batch::pop_error(&self.socket) {
             any |= error.from_network;
@@ -161,8 +165,8 @@ impl Endpoint {
 }
 
 /// Adds a failure that somebody wants to know of.
-fn report(flow: Flow, ticket: u64, failed: &mut Vec<(Flow, u64)>) {
-    if ticket != 0 {
+fn report(flow: Flow, ticket: Ticket, failed: &mut Vec<(Flow, Ticket)>) {
+    if ticket.is_wanted() {
         failed.push((flow, ticket));
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use offhook_sip_message::{Flow, Transport};
 use offhook_sip_transport::{
-    BoundTransports, Inbound, Listener, Outbound, Outbox, Receiver, TransportConfig, Transports,
+    BoundTransports, Inbound, Listener, Outbound, Outbox, Receiver, Ticket, TransportConfig,
+    Transports,
 };
 use tokio::runtime::Runtime;
 
@@ -67,13 +68,13 @@ impl Receiver for Recorder {
             Some(_) | None => 0,
         };
         for _ in 0..copies {
-            out.push(Outbound { flow, bytes: bytes.clone(), ticket: 0 });
+            out.push(Outbound { flow, bytes: bytes.clone(), ticket: Ticket::NONE });
         }
         self.record(Event::Received(flow, bytes));
     }
 
-    fn send_failed(&self, _flow: Flow, ticket: u64, _out: &mut Outbox) {
-        self.record(Event::SendFailed(ticket));
+    fn send_failed(&self, _flow: Flow, ticket: Ticket, _out: &mut Outbox) {
+        self.record(Event::SendFailed(ticket.number));
     }
 
     fn flow_closed(&self, flow: Flow, _out: &mut Outbox) {
@@ -119,7 +120,7 @@ impl Running {
     /// Sends from a thread of the test, as a timer would.
     pub(crate) fn send(&self, flow: Flow, bytes: impl Into<Bytes>, ticket: u64) {
         let mut out = self.transports.outbox();
-        out.push(Outbound { flow, bytes: bytes.into(), ticket });
+        out.push(Outbound { flow, bytes: bytes.into(), ticket: numbered(ticket) });
         out.flush();
     }
 
@@ -163,4 +164,9 @@ pub(crate) fn message(word: &str, body: &str) -> String {
 pub(crate) fn flow_to(running: &Running, remote: SocketAddr) -> Flow {
     let Listener { transport, addr } = running.transports.local_listeners()[0];
     Flow { transport, local: addr, remote, connection: None }
+}
+
+/// The ticket of this number.
+pub(crate) fn numbered(number: u64) -> Ticket {
+    Ticket { owner: 0, number }
 }

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use crate::support::{DEADLINE, Event, Running, flow_to, message};
+use crate::support::{DEADLINE, Event, Running, flow_to, message, numbered};
 use offhook_sip_message::{ConnectionId, Transport};
 
 fn connect(running: &Running) -> TcpStream {
@@ -116,7 +116,7 @@ fn a_refused_connection_fails_every_waiting_message() {
     let mut out = running.transports.outbox();
     for ticket in [1, 2, 0] {
         let bytes = "x".into();
-        out.push(offhook_sip_transport::Outbound { flow, bytes, ticket });
+        out.push(offhook_sip_transport::Outbound { flow, bytes, ticket: numbered(ticket) });
     }
     out.flush();
     let events = running.recorder.wait("two failures", |events| events.len() == 2);

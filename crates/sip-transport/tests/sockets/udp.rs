@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process;
 use std::time::Duration;
 
-use crate::support::{DEADLINE, Event, Running, flow_to, message};
+use crate::support::{DEADLINE, Event, Running, flow_to, message, numbered};
 use offhook_sip_message::Transport;
 use offhook_sip_transport::{BindError, Listener, TransportConfig, Transports};
 
@@ -112,7 +112,11 @@ fn a_datagram_that_cannot_be_sent_is_reported_and_does_not_hold_up_the_next() {
     let flow = flow_to(&running, peer.local_addr().unwrap());
     let mut out = running.transports.outbox();
     for (bytes, ticket) in [("first".to_owned(), 1), ("x".repeat(66_000), 2), ("last".into(), 3)] {
-        out.push(offhook_sip_transport::Outbound { flow, bytes: bytes.into(), ticket });
+        out.push(offhook_sip_transport::Outbound {
+            flow,
+            bytes: bytes.into(),
+            ticket: numbered(ticket),
+        });
     }
     out.flush();
     let events = running.recorder.wait("the failure", |events| !events.is_empty());
