@@ -8,8 +8,10 @@
 //! holds, so that tests run in parallel on the ports that a user would meet.
 
 pub mod baresip;
+pub mod cpu;
 pub mod digest;
 pub mod http;
+pub mod kamailio;
 pub mod metadata;
 pub mod offhook;
 pub mod postgres;
@@ -20,3 +22,23 @@ pub mod sipp;
 pub mod subnet;
 pub mod tone;
 pub mod wait;
+
+/// Runs scenarios, each a function of its [`Storage`](offhook::Storage), as tests on the embedded
+/// database and on Postgres.
+#[macro_export]
+macro_rules! on_each_storage {
+    ($($scenario:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[test]
+            fn $scenario() {
+                super::$scenario($crate::offhook::Storage::Sqlite);
+            })+
+        }
+        mod on_postgres {
+            $(#[test]
+            fn $scenario() {
+                super::$scenario($crate::offhook::Storage::Postgres);
+            })+
+        }
+    };
+}

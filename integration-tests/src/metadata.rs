@@ -56,7 +56,7 @@ impl Workspace {
     #[must_use]
     pub fn load() -> Self {
         let mut command = Command::new(env!("CARGO"));
-        command.args(["metadata", "--format-version=1", "--all-features", "--locked"]);
+        command.args(["metadata", "--format-version=1", "--all-features", "--locked", PLATFORM]);
         command.current_dir(env!("CARGO_MANIFEST_DIR"));
         let output = process::run("cargo metadata", &mut command);
         let metadata: Value = serde_json::from_str(&output).expect("cargo prints JSON");
@@ -142,3 +142,6 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 fn text_of(value: &Value, key: &str) -> String {
     text(value, key).to_owned()
 }
+
+/// Dependencies are those of one platform: a crate such as `cpufeatures` needs libc on others.
+const PLATFORM: &str = "--filter-platform=x86_64-unknown-linux-gnu";

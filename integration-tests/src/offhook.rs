@@ -230,7 +230,7 @@ impl Offhook {
     pub fn start(&mut self) {
         let name = self.setup.program.name();
         let log = self.directory.path().join(format!("{name}.log"));
-        let command = self.command();
+        let command = self.command(self.setup.program);
         let mut process = Process::spawn(name, command, &log).with_farewell(Signal::Kill);
         wait::eventually(&format!("{name} is ready"), STARTUP, || {
             let ended = process.exit_status();
@@ -279,10 +279,14 @@ impl Offhook {
         self.process.as_mut().expect("the program was started")
     }
 
-    /// The program with this test's settings, for a subcommand.
+    /// The administration commands' program with this test's settings and data.
     #[must_use]
-    pub fn command(&self) -> Command {
-        let mut command = Command::new(self.setup.program.path());
+    pub fn administration(&self) -> Command {
+        self.command(Program::Offhook)
+    }
+
+    fn command(&self, program: Program) -> Command {
+        let mut command = Command::new(program.path());
         command.arg("--data-dir").arg(self.directory.path());
         for (key, value) in &self.setup.settings {
             command.arg("--set").arg(format!("{key}={value}"));
@@ -301,7 +305,7 @@ impl Offhook {
     /// When the program cannot be started.
     #[must_use]
     pub fn administer(&self, arguments: &[&str]) -> Output {
-        let output = self.command().args(arguments).output();
+        let output = self.administration().args(arguments).output();
         output.expect("the program under test can be started")
     }
 
@@ -311,7 +315,7 @@ impl Offhook {
     /// When it fails.
     #[track_caller]
     pub fn must(&self, arguments: &[&str]) -> String {
-        process::run(&arguments.join(" "), self.command().args(arguments))
+        process::run(&arguments.join(" "), self.administration().args(arguments))
     }
 
     /// Adds a user of the default domain.

@@ -260,6 +260,17 @@ impl Agent {
         self.exchange_once(&request)
     }
 
+    /// Sends an INVITE to a user of the server's domain with the credentials that the server asks
+    /// for, and returns it without waiting for what becomes of it.
+    #[track_caller]
+    pub fn call(&mut self, user: &str) -> Outgoing {
+        let invite = self.invite(user);
+        let challenge = self.exchange_once(&invite);
+        let invite = self.answer_challenge(&invite, &challenge, 1);
+        self.send(&invite);
+        invite
+    }
+
     /// The request again, with credentials for the challenge of a response.
     ///
     /// # Panics

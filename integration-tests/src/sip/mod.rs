@@ -4,9 +4,11 @@
 //! It is written apart from the code under test and shares nothing with it.
 
 mod agent;
+mod call;
 mod link;
 mod message;
 
 pub use agent::{Agent, Outgoing};
+pub use call::Call;
 pub use link::Link;
 pub use message::SipText;
