@@ -43,6 +43,8 @@ pub struct Workspace {
     pub root: PathBuf,
     /// The crates of the workspace.
     pub members: Vec<Member>,
+    /// Every package that is compiled, the workspace's own included: its name and its licence.
+    pub licences: BTreeMap<String, String>,
     /// Resolved dependencies of every package, by package id; those of tests left out.
     edges: BTreeMap<String, BTreeSet<String>>,
     names: BTreeMap<String, String>,
@@ -66,6 +68,7 @@ impl Workspace {
             packages.iter().map(|package| (text_of(package, "id"), text_of(package, "name")));
         let members = packages.iter().filter(|package| in_workspace.contains(text(package, "id")));
         Self {
+            licences: packages.iter().map(licence).collect(),
             root: PathBuf::from(text(&metadata, "workspace_root")),
             members: members.map(member).collect(),
             edges: list(&metadata["resolve"]["nodes"]).iter().map(node).collect(),
@@ -117,6 +120,10 @@ fn member(package: &Value) -> Member {
         folder: manifest.parent().expect("a manifest is in a folder").to_owned(),
         dependencies: dependencies.map(|dependency| text_of(dependency, "name")).collect(),
     }
+}
+
+fn licence(package: &Value) -> (String, String) {
+    (text_of(package, "name"), package["license"].as_str().unwrap_or_default().to_owned())
 }
 
 fn node(node: &Value) -> (String, BTreeSet<String>) {

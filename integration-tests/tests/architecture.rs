@@ -56,13 +56,84 @@ fn codecs_and_engines_know_no_socket_runtime_or_database() {
 }
 
 #[test]
-fn sql_has_one_home() {
+fn packages_that_are_banned_or_have_one_home_are_used_nowhere_else() {
     let workspace = Workspace::load();
-    let homes = ["offhook-database", "offhook-location-store", "offhook-directory"];
-    let users = workspace.members.iter().filter(|member| member.dependencies.contains("sqlx"));
-    let strangers: Vec<&str> =
-        users.map(|member| member.name.as_str()).filter(|name| !homes.contains(name)).collect();
-    assert!(strangers.is_empty(), "these must leave SQL to the stores: {strangers:?}");
+    let policy = policy(&workspace);
+    let bans = policy["bans"]["deny"].as_array().expect("bans are listed");
+    for ban in bans {
+        let name = ban["name"].as_str().expect("a ban has a name");
+        let homes = ban.get("wrappers").map(words).unwrap_or_default();
+        let banned = homes.is_empty() && workspace.licences.contains_key(name);
+        assert!(!banned, "{name} is banned by deny.toml");
+        let users = workspace.members.iter().filter(|member| member.dependencies.contains(name));
+        let mut strangers = users.filter(|member| !homes.contains(&member.name));
+        assert!(strangers.next().is_none(), "only {homes:?} may use {name}");
+    }
+}
+
+#[test]
+fn every_package_has_a_licence_that_we_accept() {
+    let workspace = Workspace::load();
+    let accepted = words(&policy(&workspace)["licenses"]["allow"]);
+    let refused: Vec<_> = workspace
+        .licences
+        .iter()
+        .filter(|(_, licence)| !is_acceptable(licence, &accepted))
+        .collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+}
+
+/// Whether one of the alternatives of an SPDX expression is accepted with all its parts. The
+/// expressions that packages use nest no deeper than one pair of brackets.
+fn is_acceptable(expression: &str, accepted: &BTreeSet<String>) -> bool {
+    let known = |licence: &str| {
+        let (licence, _exception) = licence.split_once(" WITH ").unwrap_or((licence, ""));
+        accepted.contains(licence.trim())
+    };
+    let (outside, inside) = match expression.split_once('(') {
+        Some((before, rest)) => {
+            let (inside, after) = rest.split_once(')').unwrap_or((rest, ""));
+            (format!("{before}{BRACKETED}{after}"), inside)
+        }
+        None => (expression.to_owned(), BRACKETED),
+    };
+    let alternatives = outside.split(" OR ").flat_map(|part| part.split('/'));
+    alternatives.into_iter().any(|alternative| {
+        alternative.split(" AND ").all(|part| match part.trim() {
+            BRACKETED => inside != BRACKETED && is_acceptable(inside, accepted),
+            part => known(part),
+        })
+    })
+}
+
+/// Stands for the bracketed part of an expression.
+const BRACKETED: &str = "()";
+
+#[test]
+fn licence_expressions_are_understood() {
+    let accepted = BTreeSet::from(["MIT", "ISC", "Apache-2.0"].map(str::to_owned));
+    for expression in [
+        "MIT",
+        "MIT OR GPL-3.0",
+        "MIT/Apache-2.0",
+        "ISC AND (GPL-2.0 OR Apache-2.0)",
+        "Apache-2.0 WITH LLVM-exception",
+    ] {
+        assert!(is_acceptable(expression, &accepted), "{expression}");
+    }
+    for expression in ["", "GPL-3.0", "MIT AND GPL-3.0", "ISC AND (GPL-2.0 OR MPL-2.0)"] {
+        assert!(!is_acceptable(expression, &accepted), "{expression}");
+    }
+}
+
+fn policy(workspace: &Workspace) -> toml::Table {
+    let text = fs::read_to_string(workspace.root.join("deny.toml"));
+    text.expect("deny.toml can be read").parse().expect("deny.toml is TOML")
+}
+
+fn words(list: &toml::Value) -> BTreeSet<String> {
+    let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    list.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect()
 }
 
 #[test]
