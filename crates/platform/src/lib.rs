@@ -36,7 +36,7 @@ pub use error::{PlatformError, bind_advice};
 pub use exit::Exit;
 pub use health::{HealthArgs, health};
 pub use lifecycle::Stop;
-pub use platform::{Platform, Routes, Serving};
+pub use platform::{Platform, Routes, Serving, create_data_dir};
 pub use readiness::{Check, CheckReport, Readiness, ReadinessReport, ReadyFlag, Status};
 pub use service::{block_on, service_main};
 pub use telemetry::{Metrics, install_log};

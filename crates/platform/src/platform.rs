@@ -1,12 +1,12 @@
 //! What a service is given to run with, and the listeners that every service has.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Json, Router};
-use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinSet;
 
 use crate::clock::SystemClock;
@@ -52,9 +52,13 @@ pub struct Serving {
     pub http: Option<SocketAddr>,
     /// Where figures are served, likewise.
     pub metrics: Option<SocketAddr>,
+    platform: Platform,
     control: ControlSocket,
+    control_listener: UnixListener,
+    http_listener: Option<TcpListener>,
     /// Dropping the set ends its tasks.
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
+    _metrics_task: JoinSet<()>,
 }
 
 impl Serving {
@@ -63,7 +67,37 @@ impl Serving {
     pub const fn control(&self) -> &PathBuf {
         self.control.path()
     }
+
+    /// Serves `routes` in place of those that were given before. Health and status go on being served
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// If a listener can no longer be used.
+    pub fn mount(&mut self, routes: Routes) -> Result<(), PlatformError> {
+        let mut tasks = JoinSet::new();
+        let platform = self.platform.clone();
+        let status = get(move || std::future::ready(Json(platform.status())));
+        let router = Router::new().route("/v1/status", status).merge(routes.control);
+        let path = self.control.path();
+        let listener =
+            self.control_listener.try_clone().and_then(tokio::net::UnixListener::from_std);
+        let listener =
+            listener.map_err(|error| PlatformError::ControlSocket { path: path.clone(), error })?;
+        spawn(&mut tasks, listener, with_fallbacks(router), "the control socket");
+        if let (Some(addr), Some(listener)) = (self.http, &self.http_listener) {
+            let router = health_routes(self.platform.readiness.clone(), routes.http);
+            let listener = listener.try_clone().and_then(tokio::net::TcpListener::from_std);
+            let listener =
+                listener.map_err(|error| PlatformError::Bind { key: HTTP, addr, error })?;
+            spawn(&mut tasks, listener, router, HTTP);
+        }
+        self.tasks = tasks;
+        Ok(())
+    }
 }
+
+const HTTP: &str = "http.listen";
+const METRICS: &str = "metrics.listen";
 
 impl Platform {
     /// The parts of a process that is to run with `config`. Opens nothing.
@@ -81,32 +115,40 @@ impl Platform {
     }
 
     /// Makes the data directory, opens the control socket and the HTTP listeners, and serves them until
-    /// the result is dropped.
+    /// the result is dropped. Routes that come to be only later are added with [`Serving::mount`].
     ///
     /// # Errors
     /// If one of them cannot be opened, or another process works on the data directory.
     pub async fn serve(&self, routes: Routes) -> Result<Serving, PlatformError> {
         let directory = DataDirectory::create(self.config.data_dir())?;
-        let (control, listener) = ControlSocket::open(directory, self.program.control_socket())?;
-        let mut tasks = JoinSet::new();
-        self.serve_control(&mut tasks, listener, routes.control);
-        let health = health_routes(self.readiness.clone(), routes.http);
-        let http = serve_http(&mut tasks, "http.listen", self.config.http.listen, health).await?;
-        let figures = metrics_routes(self.metrics.clone());
-        let metrics =
-            serve_http(&mut tasks, "metrics.listen", self.config.metrics.listen, figures).await?;
-        Ok(Serving { http, metrics, control, _tasks: tasks })
-    }
-
-    fn serve_control(&self, tasks: &mut JoinSet<()>, listener: UnixListener, routes: Router) {
-        let platform = self.clone();
-        let status = get(move || std::future::ready(Json(platform.status())));
-        let router = with_fallbacks(Router::new().route("/v1/status", status).merge(routes));
-        tasks.spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "the control socket failed");
+        let (control, control_listener) =
+            ControlSocket::open(directory, self.program.control_socket())?;
+        let http = bind(HTTP, self.config.http.listen).await?;
+        let metrics = bind(METRICS, self.config.metrics.listen).await?;
+        let mut metrics_task = JoinSet::new();
+        let metrics = match metrics {
+            Some((addr, listener)) => {
+                let listener = tokio::net::TcpListener::from_std(listener)
+                    .map_err(|error| PlatformError::Bind { key: METRICS, addr, error })?;
+                let router = metrics_routes(self.metrics.clone());
+                spawn(&mut metrics_task, listener, router, METRICS);
+                Some(addr)
             }
-        });
+            None => None,
+        };
+        let (http, http_listener) = http.unzip();
+        let mut serving = Serving {
+            http,
+            metrics,
+            platform: self.clone(),
+            control,
+            control_listener,
+            http_listener,
+            tasks: JoinSet::new(),
+            _metrics_task: metrics_task,
+        };
+        serving.mount(routes)?;
+        Ok(serving)
     }
 
     fn status(&self) -> StatusReport {
@@ -143,20 +185,33 @@ impl Platform {
     }
 }
 
-async fn serve_http(
-    tasks: &mut JoinSet<()>,
+/// Opens the listener that `key` asks for, if it asks for one.
+async fn bind(
     key: &'static str,
     addr: Option<SocketAddr>,
-    router: Router,
-) -> Result<Option<SocketAddr>, PlatformError> {
+) -> Result<Option<(SocketAddr, TcpListener)>, PlatformError> {
     let Some(addr) = addr else { return Ok(None) };
     let fault = |error| PlatformError::Bind { key, addr, error };
-    let listener = TcpListener::bind(addr).await.map_err(fault)?;
-    let bound = listener.local_addr().map_err(fault)?;
+    let listener = tokio::net::TcpListener::bind(addr).await.map_err(fault)?;
+    let listener = listener.into_std().map_err(fault)?;
+    Ok(Some((listener.local_addr().map_err(fault)?, listener)))
+}
+
+fn spawn<L>(tasks: &mut JoinSet<()>, listener: L, router: Router, name: &'static str)
+where
+    L: axum::serve::Listener<Addr: std::fmt::Debug>,
+{
     tasks.spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, key, "an HTTP listener failed");
+            tracing::error!(%error, listener = name, "a listener failed");
         }
     });
-    Ok(Some(bound))
+}
+
+/// Makes the data directory of `config` if there is none, for its owner alone.
+///
+/// # Errors
+/// [`PlatformError::DataDir`].
+pub fn create_data_dir(config: &Config) -> Result<(), PlatformError> {
+    DataDirectory::create(config.data_dir()).map(|_| ())
 }

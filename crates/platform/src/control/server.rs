@@ -3,9 +3,8 @@
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-
-use tokio::net::UnixListener;
 
 use super::directory::DataDirectory;
 use crate::error::PlatformError;
@@ -62,6 +61,7 @@ fn listen(directory: &DataDirectory, name: &str) -> io::Result<UnixListener> {
     DirBuilder::new().mode(0o700).create(&nursery)?;
     let socket = directory.socket_path(&inside);
     let listener = UnixListener::bind(&socket)?;
+    listener.set_nonblocking(true)?;
     fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
     fs::rename(&socket, directory.socket_path(name))?;
     fs::remove_dir(&nursery)?;
@@ -95,7 +95,7 @@ mod tests {
     async fn replaces_what_a_killed_process_left() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join(NAME);
-        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        drop(UnixListener::bind(&path).unwrap());
         fs::create_dir(dir.path().join("control.sock.new")).unwrap();
         let (_socket, _listener) =
             ControlSocket::open(DataDirectory::create(dir.path()).unwrap(), NAME).unwrap();
