@@ -14,8 +14,8 @@ pub(crate) const PASSWORD: u16 = 1 << 2;
 pub(crate) const PARAM: u16 = 1 << 3;
 /// `hnv-unreserved` and unreserved characters of a URI header.
 pub(crate) const URI_HEADER: u16 = 1 << 4;
-/// Characters of a host name, with `_` that container networks put into names.
-pub(crate) const HOST: u16 = 1 << 5;
+/// Letters and digits of a host name, with `_` that container networks put into names.
+pub(crate) const LABEL: u16 = 1 << 5;
 /// White space, including the CR and LF of a fold.
 pub(crate) const SPACE: u16 = 1 << 6;
 /// `word`: the parts of a Call-ID.
@@ -36,7 +36,7 @@ const fn classes() -> [u16; 256] {
         let b = i as u8;
         let mut class = 0;
         if b.is_ascii_alphanumeric() {
-            class |= TOKEN | USER | PASSWORD | PARAM | URI_HEADER | HOST | WORD | VALUE | DISPLAY;
+            class |= TOKEN | USER | PASSWORD | PARAM | URI_HEADER | LABEL | WORD | VALUE | DISPLAY;
         }
         if b >= 0x80 {
             class |= DISPLAY;
@@ -53,7 +53,7 @@ const fn classes() -> [u16; 256] {
     add(&mut table, b"&=+$,", PASSWORD);
     add(&mut table, b"[]/:&+$", PARAM);
     add(&mut table, b"[]/?:+$", URI_HEADER);
-    add(&mut table, b"-._", HOST);
+    add(&mut table, b"_", LABEL);
     add(&mut table, b" \t\r\n", SPACE | DISPLAY);
     add(&mut table, b"()<>:\\\"/[]?{}", WORD);
     add(&mut table, b"[]:", VALUE);
@@ -77,23 +77,21 @@ pub(crate) fn is(byte: u8, class: u16) -> bool {
 /// Whether every byte is of the class; true for no bytes at all.
 #[inline]
 pub(crate) fn all(bytes: &[u8], class: u16) -> bool {
-    bytes.iter().all(|&b| is(b, class))
+    skip_run(bytes, 0, class) == bytes.len()
 }
 
-/// Whether every byte is of the class or part of a `%HH` escape.
+/// Position of the first byte at or after `pos` that is neither of the class nor part of a `%HH`
+/// escape.
 #[inline]
-pub(crate) fn all_or_escaped(bytes: &[u8], class: u16) -> bool {
-    let mut pos = 0;
-    while let Some(&b) = bytes.get(pos) {
-        if is(b, class) {
-            pos += 1;
-        } else if b == b'%' && escaped_byte(bytes, pos).is_some() {
-            pos += 3;
-        } else {
-            return false;
+pub(crate) fn skip_escaped(bytes: &[u8], pos: usize, class: u16) -> usize {
+    let mut pos = pos;
+    loop {
+        pos = skip_run(bytes, pos, class);
+        if bytes.get(pos) != Some(&b'%') || escaped_byte(bytes, pos).is_none() {
+            return pos;
         }
+        pos += 3;
     }
-    true
 }
 
 /// The byte that the `%HH` at `pos` stands for.
@@ -126,6 +124,24 @@ pub(crate) fn skip(bytes: &[u8], pos: usize, class: u16) -> usize {
     pos
 }
 
+/// [`skip`] for what is usually longer than a few bytes: four at a time.
+#[inline]
+pub(crate) fn skip_run(bytes: &[u8], pos: usize, class: u16) -> usize {
+    let mut pos = pos;
+    while let Some(&[a, b, c, d]) = bytes.get(pos..).and_then(|rest| rest.first_chunk()) {
+        let common = CLASSES[a as usize]
+            & CLASSES[b as usize]
+            & CLASSES[c as usize]
+            & CLASSES[d as usize]
+            & class;
+        if common == 0 {
+            break;
+        }
+        pos += 4;
+    }
+    skip(bytes, pos, class)
+}
+
 /// Cuts white space, folds included, from both ends.
 #[inline]
 pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
@@ -147,31 +163,35 @@ pub(crate) fn trim_end(bytes: &[u8]) -> &[u8] {
 pub(crate) fn quoted_end(bytes: &[u8], pos: usize) -> Option<usize> {
     let mut pos = pos + 1;
     loop {
-        pos += memchr::memchr2(b'"', b'\\', bytes.get(pos..)?)?;
-        if bytes[pos] == b'"' {
-            return Some(pos + 1);
+        match bytes.get(pos)? {
+            b'"' => return Some(pos + 1),
+            b'\\' => pos += 2,
+            _ => pos += 1,
         }
-        pos += 2;
     }
 }
 
 /// A decimal number of digits alone, `None` on anything else or above `max`.
 #[inline]
 pub(crate) fn decimal(bytes: &[u8], max: u32) -> Option<u32> {
-    if bytes.is_empty() {
-        return None;
-    }
     let mut value = 0u64;
     for &b in bytes {
-        if !b.is_ascii_digit() {
+        let digit = b.wrapping_sub(b'0');
+        if digit > 9 {
             return None;
         }
-        value = value * 10 + u64::from(b - b'0');
+        value = value * 10 + u64::from(digit);
         if value > u64::from(max) {
             return None;
         }
     }
-    u32::try_from(value).ok()
+    if bytes.is_empty() { None } else { u32::try_from(value).ok() }
+}
+
+/// Number of decimal digits at `pos`.
+#[inline]
+pub(crate) fn digits(bytes: &[u8], pos: usize) -> usize {
+    bytes.get(pos..).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count()
 }
 
 /// The text of a quoted string without its quotes, or the bytes as they are.

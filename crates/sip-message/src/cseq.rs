@@ -29,7 +29,7 @@ impl<'a> CSeq<'a> {
 #[inline]
 pub(crate) fn parse(value: &[u8]) -> Option<CSeq<'_>> {
     let value = chars::trim(value);
-    let digits = value.iter().take_while(|b| b.is_ascii_digit()).count();
+    let digits = chars::digits(value, 0);
     let number = chars::decimal(&value[..digits], MAX_NUMBER)?;
     let start = chars::skip(value, digits, chars::SPACE);
     let token = &value[start..];
@@ -55,7 +55,7 @@ impl<'a> RAck<'a> {
     /// [`ParseError::MalformedHeader`] with RAck.
     pub fn parse(value: &'a [u8]) -> Result<Self, ParseError> {
         let value = chars::trim(value);
-        let digits = value.iter().take_while(|b| b.is_ascii_digit()).count();
+        let digits = chars::digits(value, 0);
         let rest = chars::skip(value, digits, chars::SPACE);
         match (chars::decimal(&value[..digits], u32::MAX), parse(&value[rest..])) {
             (Some(rseq), Some(cseq)) if rest > digits => Ok(Self { rseq, cseq }),

@@ -173,13 +173,11 @@ impl<'a> Edit<'a> {
 
     /// Notes in the top Via where the request came from: `received` if sent-by is not that address
     /// or `rport` is asked for, and the value of `rport` (RFC 3261 section 18.2.1, RFC 3581 section
-    /// 4).
+    /// 4). That is the first Via line as received: one pushed above it stays as it is.
     pub fn stamp_top_via(&mut self, remote: SocketAddr) {
-        let Some(at) = self.position(HeaderName::Via) else { return };
+        let received = |line: &Piece| line.is_received && line.name == HeaderName::Via;
+        let Some(at) = self.lines.iter().position(received) else { return };
         let line = self.lines[at];
-        if !line.is_received {
-            return;
-        }
         let head = self.head;
         let value = &head.bytes()[line.value_start as usize..line.value_end as usize];
         let first_end = values::value_end(value);
@@ -258,7 +256,7 @@ impl<'a> Edit<'a> {
         };
         let lines: usize = self.lines.iter().map(|line| (line.end - line.start) as usize).sum();
         let empty_line = index.body_start() - index.head_end();
-        let body = self.body.as_ref().map_or(self.head.body().len(), Vec::len);
+        let body = self.body.as_deref().unwrap_or_else(|| self.head.body()).len();
         start_line + lines + empty_line + body
     }
 

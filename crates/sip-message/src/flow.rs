@@ -23,18 +23,13 @@ impl Transport {
     #[must_use]
     #[inline]
     pub fn from_token(token: &[u8]) -> Option<Self> {
-        if token.eq_ignore_ascii_case(b"UDP") {
-            Some(Self::Udp)
-        } else if token.eq_ignore_ascii_case(b"TCP") {
-            Some(Self::Tcp)
-        } else if token.eq_ignore_ascii_case(b"TLS") {
-            Some(Self::Tls)
-        } else if token.eq_ignore_ascii_case(b"WS") {
-            Some(Self::Ws)
-        } else if token.eq_ignore_ascii_case(b"WSS") {
-            Some(Self::Wss)
-        } else {
-            None
+        match token {
+            [b'U' | b'u', b'D' | b'd', b'P' | b'p'] => Some(Self::Udp),
+            [b'T' | b't', b'C' | b'c', b'P' | b'p'] => Some(Self::Tcp),
+            [b'T' | b't', b'L' | b'l', b'S' | b's'] => Some(Self::Tls),
+            [b'W' | b'w', b'S' | b's'] => Some(Self::Ws),
+            [b'W' | b'w', b'S' | b's', b'S' | b's'] => Some(Self::Wss),
+            _ => None,
         }
     }
 

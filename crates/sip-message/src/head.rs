@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use crate::fields::{Auth, Event, ReasonValue, RetryAfter, Timestamp, WarningValue};
-use crate::index::{Index, Line};
+use crate::index::{Index, Line, Mark};
 use crate::{
-    CSeq, Contact, HeaderName, HostPort, NameAddr, Params, ParseError, RAck, Values, Via, chars,
-    cseq, host, name_addr, via,
+    CSeq, Contact, HeaderName, HostPort, Method, NameAddr, Params, ParseError, RAck, Values, Via,
+    chars, cseq, host, name_addr, via,
 };
 
 /// A message's bytes and the places of its headers; what requests and responses share.
@@ -18,17 +18,22 @@ use crate::{
 pub struct Head {
     bytes: Bytes,
     index: Index,
-    core: CoreLines,
+    core: Core,
 }
 
-/// Which lines hold the headers that every message has; for Via the first of them.
+/// What was found while the mandatory headers were checked.
 #[derive(Clone, Copy, Debug)]
-struct CoreLines {
+pub(crate) struct Core {
     via: usize,
     from: usize,
     to: usize,
     call_id: usize,
-    cseq: usize,
+    cseq_number: u32,
+    cseq_method: Method,
+    /// Where the method of CSeq lies.
+    cseq_token: (u32, u32),
+    /// Where the body ends.
+    end: usize,
 }
 
 /// One header line.
@@ -51,36 +56,10 @@ impl Header<'_> {
 }
 
 impl Head {
-    /// Checks what every message must have, and cuts bytes beyond Content-Length off.
-    pub(crate) fn new(bytes: Bytes, index: Index) -> Result<Self, ParseError> {
-        let (core, content_length) = CoreLines::find(&index)?;
-        let mut head = Self { bytes, index, core };
-        if via::parse(Values::new(head.line_value(core.via)).next().unwrap_or_default())
-            .is_none_or(|via| !via.is_sip_2_0())
-        {
-            return Err(ParseError::MalformedHeader(HeaderName::Via));
-        }
-        for (name, line) in [(HeaderName::From, core.from), (HeaderName::To, core.to)] {
-            if name_addr::parse(head.line_value(line)).is_none() {
-                return Err(ParseError::MalformedHeader(name));
-            }
-        }
-        if !is_call_id(head.call_id()) {
-            return Err(ParseError::MalformedHeader(HeaderName::CallId));
-        }
-        if cseq::parse(head.line_value(core.cseq)).is_none() {
-            return Err(ParseError::MalformedHeader(HeaderName::CSeq));
-        }
-        if let Some(line) = content_length {
-            let length = chars::decimal(head.line_value(line), u32::MAX)
-                .ok_or(ParseError::MalformedHeader(HeaderName::ContentLength))?;
-            let end = head.index.body_start() + length as usize;
-            if end > head.bytes.len() {
-                return Err(ParseError::BodyTruncated);
-            }
-            head.bytes.truncate(end);
-        }
-        Ok(head)
+    /// Puts together what [`Core::check`] has passed.
+    pub(crate) fn new(mut bytes: Bytes, index: Index, core: Core) -> Self {
+        bytes.truncate(core.end);
+        Self { bytes, index, core }
     }
 
     /// The whole message, from its start line to the end of its body.
@@ -155,7 +134,11 @@ impl Head {
     /// CSeq.
     #[must_use]
     pub fn cseq(&self) -> CSeq<'_> {
-        cseq::parse(self.line_value(self.core.cseq)).unwrap_or(CSeq::NONE)
+        CSeq {
+            number: self.core.cseq_number,
+            method: self.core.cseq_method,
+            token: self.core.cseq_token(&self.bytes),
+        }
     }
 
     /// From.
@@ -363,54 +346,82 @@ impl Head {
     }
 }
 
-impl CoreLines {
-    /// Finds the lines, and that of Content-Length.
-    fn find(index: &Index) -> Result<(Self, Option<usize>), ParseError> {
-        let mut via = None;
-        let mut from = None;
-        let mut to = None;
-        let mut call_id = None;
-        let mut cseq = None;
-        let mut max_forwards = None;
-        let mut content_length = None;
-        for (at, line) in index.lines().iter().enumerate() {
-            let once = if line.name == HeaderName::Via {
-                via = via.or(Some(at));
-                continue;
-            } else if line.name == HeaderName::From {
-                &mut from
-            } else if line.name == HeaderName::To {
-                &mut to
-            } else if line.name == HeaderName::CallId {
-                &mut call_id
-            } else if line.name == HeaderName::CSeq {
-                &mut cseq
-            } else if line.name == HeaderName::MaxForwards {
-                &mut max_forwards
-            } else if line.name == HeaderName::ContentLength {
-                &mut content_length
-            } else {
-                continue;
-            };
-            if once.replace(at).is_some() {
-                return Err(ParseError::RepeatedHeader(line.name));
+impl Core {
+    /// Checks what every message must have.
+    #[inline]
+    pub(crate) fn check(bytes: &[u8], index: &Index) -> Result<Self, ParseError> {
+        let line = |mark, name| index.marks().line(mark).ok_or(ParseError::MissingHeader(name));
+        let via = line(Mark::Via, HeaderName::Via)?;
+        let from = line(Mark::From, HeaderName::From)?;
+        let to = line(Mark::To, HeaderName::To)?;
+        let call_id = line(Mark::CallId, HeaderName::CallId)?;
+        let cseq = line(Mark::CSeq, HeaderName::CSeq)?;
+        for (mark, name) in SINGLE {
+            if index.marks().is_repeated(mark) {
+                return Err(ParseError::RepeatedHeader(name));
             }
         }
-        let present = |line: Option<usize>, name| line.ok_or(ParseError::MissingHeader(name));
-        let core = Self {
-            via: present(via, HeaderName::Via)?,
-            from: present(from, HeaderName::From)?,
-            to: present(to, HeaderName::To)?,
-            call_id: present(call_id, HeaderName::CallId)?,
-            cseq: present(cseq, HeaderName::CSeq)?,
+        let malformed = ParseError::MalformedHeader;
+        let value = |line: usize| {
+            let line = &index.lines()[line];
+            &bytes[line.value_start as usize..line.value_end as usize]
         };
-        Ok((core, content_length))
+        if !Values::new(value(via)).next().and_then(via::parse).is_some_and(|via| via.is_sip_2_0())
+        {
+            return Err(malformed(HeaderName::Via));
+        }
+        name_addr::parse(value(from)).ok_or(malformed(HeaderName::From))?;
+        name_addr::parse(value(to)).ok_or(malformed(HeaderName::To))?;
+        if !is_call_id(value(call_id)) {
+            return Err(malformed(HeaderName::CallId));
+        }
+        let sequence = cseq::parse(value(cseq)).ok_or(malformed(HeaderName::CSeq))?;
+        let cseq_end = index.lines()[cseq].value_end;
+        Ok(Self {
+            via,
+            from,
+            to,
+            call_id,
+            cseq_number: sequence.number,
+            cseq_method: sequence.method,
+            cseq_token: (cseq_end - sequence.token.len() as u32, cseq_end),
+            end: message_end(bytes, index)?,
+        })
+    }
+
+    /// The method of CSeq as written.
+    #[inline]
+    pub(crate) fn cseq_token<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        &bytes[self.cseq_token.0 as usize..self.cseq_token.1 as usize]
+    }
+}
+
+/// Headers that must not occur twice.
+const SINGLE: [(Mark, HeaderName); 6] = [
+    (Mark::From, HeaderName::From),
+    (Mark::To, HeaderName::To),
+    (Mark::CallId, HeaderName::CallId),
+    (Mark::CSeq, HeaderName::CSeq),
+    (Mark::MaxForwards, HeaderName::MaxForwards),
+    (Mark::ContentLength, HeaderName::ContentLength),
+];
+
+/// Where the body ends: by Content-Length, or with the bytes.
+fn message_end(bytes: &[u8], index: &Index) -> Result<usize, ParseError> {
+    let Some(value) = index.value(bytes, HeaderName::ContentLength) else {
+        return Ok(bytes.len());
+    };
+    let length = chars::decimal(value, u32::MAX)
+        .ok_or(ParseError::MalformedHeader(HeaderName::ContentLength))?;
+    match index.body_start().checked_add(length as usize) {
+        Some(end) if end <= bytes.len() => Ok(end),
+        Some(_) | None => Err(ParseError::BodyTruncated),
     }
 }
 
 /// `word ["@" word]` (RFC 3261 section 20.8).
 fn is_call_id(value: &[u8]) -> bool {
-    let end = chars::skip(value, 0, chars::WORD);
+    let end = chars::skip_run(value, 0, chars::WORD);
     match &value[end..] {
         [] => end > 0,
         [b'@', rest @ ..] => end > 0 && !rest.is_empty() && chars::all(rest, chars::WORD),
@@ -419,10 +430,6 @@ fn is_call_id(value: &[u8]) -> bool {
 }
 
 // What the views of the mandatory headers would be if `Head::new` let a malformed one pass.
-impl CSeq<'_> {
-    const NONE: Self = Self { number: 0, method: crate::Method::Other, token: b"" };
-}
-
 impl NameAddr<'_> {
     const NONE: Self = Self { display_name: None, uri: crate::Uri::NONE, params: Params::EMPTY };
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::chars;
+
 macro_rules! header_names {
     ($($variant:ident $name:literal $($compact:literal)?;)*) => {
         /// A header that has meaning to this code, or [`HeaderName::Other`] for any other.
@@ -57,6 +59,9 @@ macro_rules! header_names {
                     _ => Self::Other,
                 }
             }
+
+            /// Number of variants.
+            pub(crate) const COUNT: usize = Self::KNOWN.len() + 1;
 
             const KNOWN: &[Self] = &[$(Self::$variant,)*];
         }
@@ -156,21 +161,43 @@ header_names! {
 impl HeaderName {
     /// Recognises a name in any case, long or compact.
     #[must_use]
-    #[inline]
     pub fn from_bytes(name: &[u8]) -> Self {
+        if chars::all(name, chars::TOKEN) { Self::from_token(name) } else { Self::Other }
+    }
+
+    /// [`HeaderName::from_bytes`] for what is known to be a token.
+    #[inline]
+    pub(crate) fn from_token(name: &[u8]) -> Self {
         match name {
             [] => Self::Other,
             [letter] => Self::compact(*letter),
             _ => {
-                let candidate = SLOTS[slot(name)];
-                let known = candidate.as_str().as_bytes();
-                if known == name || known.eq_ignore_ascii_case(name) {
-                    candidate
-                } else {
-                    Self::Other
-                }
+                let (known, text) = SLOTS[slot(name)];
+                if tokens_match(text.as_bytes(), name) { known } else { Self::Other }
             }
         }
+    }
+}
+
+/// Compares a known name with a token, without regard to case.
+///
+/// Case is one bit. Leaving that bit out takes some other characters for each other as well, but of
+/// those that occur in known names none that may stand in a token.
+#[inline]
+fn tokens_match(known: &[u8], token: &[u8]) -> bool {
+    const CASE: u64 = 0x2020_2020_2020_2020;
+    if known.len() != token.len() {
+        return false;
+    }
+    // Words from the front, and one from the back that may overlap them.
+    if let (Some(a), Some(b)) = (known.last_chunk::<8>(), token.last_chunk::<8>()) {
+        let (a_words, _) = known.as_chunks::<8>();
+        let (b_words, _) = token.as_chunks::<8>();
+        let differs = |a: &[u8; 8], b: &[u8; 8]| u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        let fronts = a_words.iter().zip(b_words).fold(0, |all, (a, b)| all | differs(a, b));
+        (fronts | differs(a, b)) & !CASE == 0
+    } else {
+        known.iter().zip(token).fold(0, |all, (a, b)| all | (a ^ b)) & !(CASE as u8) == 0
     }
 }
 
@@ -181,7 +208,7 @@ impl fmt::Display for HeaderName {
 }
 
 /// One known name at most for each value of [`slot`].
-static SLOTS: [HeaderName; SLOT_COUNT] = slots();
+static SLOTS: [(HeaderName, &str); SLOT_COUNT] = slots();
 
 const SLOT_COUNT: usize = 512;
 
@@ -201,15 +228,15 @@ const fn slot(name: &[u8]) -> usize {
 
 const MULTIPLIERS: [usize; 4] = [150, 205, 98, 66];
 
-const fn slots() -> [HeaderName; SLOT_COUNT] {
-    let mut table = [HeaderName::Other; SLOT_COUNT];
+const fn slots() -> [(HeaderName, &'static str); SLOT_COUNT] {
+    let mut table = [(HeaderName::Other, ""); SLOT_COUNT];
     let mut i = 0;
     while i < HeaderName::KNOWN.len() {
         let name = HeaderName::KNOWN[i];
         let at = slot(name.as_str().as_bytes());
         // Evaluated by the compiler: two names in one slot do not build.
-        assert!(matches!(table[at], HeaderName::Other), "two header names share a slot");
-        table[at] = name;
+        assert!(matches!(table[at].0, HeaderName::Other), "two header names share a slot");
+        table[at] = (name, name.as_str());
         i += 1;
     }
     table

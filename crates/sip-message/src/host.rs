@@ -20,10 +20,8 @@ impl<'a> Host<'a> {
     /// Reads a whole host; `None` if it is not one.
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
-        match bytes {
-            [b'[', inner @ .., b']'] => parse_v6(inner).map(Self::V6),
-            _ => parse_name_or_v4(bytes),
-        }
+        let (host, end) = prefix(bytes, 0)?;
+        (end == bytes.len()).then_some(host)
     }
 
     /// The address, if the host is one.
@@ -86,8 +84,7 @@ impl<'a> HostPort<'a> {
     /// Reads a whole `host [":" port]`; `None` if it is not one.
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let host_end = host_end(bytes)?;
-        let host = Host::parse(&bytes[..host_end])?;
+        let (host, host_end) = prefix(bytes, 0)?;
         let port = match &bytes[host_end..] {
             [] => None,
             [b':', digits @ ..] => Some(parse_port(digits)?),
@@ -97,13 +94,53 @@ impl<'a> HostPort<'a> {
     }
 }
 
-/// Where the host at the beginning of `bytes` ends.
+/// The host that begins at `start`, and where it ends.
+///
+/// Labels are not empty and neither begin nor end with a hyphen; one final dot is allowed. A name
+/// whose last label is a number can only be an address: no domain ends so.
 #[inline]
-pub(crate) fn host_end(bytes: &[u8]) -> Option<usize> {
-    match bytes.first()? {
-        b'[' => Some(memchr::memchr(b']', bytes)? + 1),
-        _ => Some(chars::skip(bytes, 0, chars::HOST)),
+pub(crate) fn prefix(bytes: &[u8], start: usize) -> Option<(Host<'_>, usize)> {
+    const MAX_NAME_BYTES: usize = 255;
+    let mut last_label = start;
+    let mut label = start;
+    let mut end = start;
+    loop {
+        end = chars::skip_run(bytes, end, chars::LABEL);
+        match bytes.get(end) {
+            Some(b'-') if end > label => end += 1,
+            Some(b'.') if end > label && bytes[end - 1] != b'-' => {
+                end += 1;
+                last_label = label;
+                label = end;
+            }
+            Some(b'-' | b'.') => return None,
+            Some(_) | None => break,
+        }
     }
+    if end == start {
+        return bracketed(bytes, start);
+    }
+    if end > label {
+        last_label = label;
+    }
+    if bytes[end - 1] == b'-' || end - start > MAX_NAME_BYTES {
+        return None;
+    }
+    let name = &bytes[start..end];
+    let is_number = |label: &[u8]| label.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+    let host = if is_number(&bytes[last_label..end]) {
+        Host::V4(parse_v4(name)?)
+    } else {
+        Host::Name(name)
+    };
+    Some((host, end))
+}
+
+/// An IPv6 address in brackets that begins at `start`, and where it ends.
+fn bracketed(bytes: &[u8], start: usize) -> Option<(Host<'_>, usize)> {
+    let [b'[', inner @ ..] = bytes.get(start..)? else { return None };
+    let len = memchr::memchr(b']', inner)?;
+    Some((Host::V6(parse_v6(&inner[..len])?), start + len + 2))
 }
 
 /// A port in decimal, `None` outside 0 to 65535.
@@ -115,40 +152,6 @@ pub(crate) fn parse_port(digits: &[u8]) -> Option<u16> {
 /// An IPv6 address without brackets.
 pub(crate) fn parse_v6(bytes: &[u8]) -> Option<Ipv6Addr> {
     std::str::from_utf8(bytes).ok()?.parse().ok()
-}
-
-#[inline]
-fn parse_name_or_v4(bytes: &[u8]) -> Option<Host<'_>> {
-    const MAX_NAME_BYTES: usize = 255;
-    if bytes.is_empty() || bytes.len() > MAX_NAME_BYTES {
-        return None;
-    }
-    let last_label = bytes.strip_suffix(b".").unwrap_or(bytes);
-    let last_label = match memchr::memrchr(b'.', last_label) {
-        Some(dot) => &last_label[dot + 1..],
-        None => last_label,
-    };
-    // A name whose last label is a number can only be an address: no domain ends so.
-    if last_label.iter().all(u8::is_ascii_digit) {
-        return parse_v4(bytes).map(Host::V4);
-    }
-    labels_are_valid(bytes).then_some(Host::Name(bytes))
-}
-
-/// Labels are not empty and neither begin nor end with a hyphen; one final dot is allowed.
-#[inline]
-fn labels_are_valid(name: &[u8]) -> bool {
-    let mut previous = b'.';
-    for &b in name {
-        if !chars::is(b, chars::HOST)
-            || (previous == b'.' && (b == b'.' || b == b'-'))
-            || (previous == b'-' && b == b'.')
-        {
-            return false;
-        }
-        previous = b;
-    }
-    previous != b'-'
 }
 
 #[inline]

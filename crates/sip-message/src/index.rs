@@ -16,6 +16,7 @@ const INLINE_LINES: usize = 24;
 #[derive(Clone, Debug)]
 pub struct Index {
     lines: SmallVec<[Line; INLINE_LINES]>,
+    marks: Marks,
     start_line_end: u32,
     head_end: u32,
     body_start: u32,
@@ -31,6 +32,81 @@ pub(crate) struct Line {
     pub(crate) value_end: u32,
     pub(crate) name_len: u16,
     pub(crate) name: HeaderName,
+}
+
+/// Where the headers are that are looked for in every message.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Marks {
+    /// One more than the first line of each, by [`Mark`]; 0 if there is none.
+    first: [u16; Mark::COUNT],
+    /// A bit for each that occurs again.
+    repeated: u8,
+}
+
+/// A header that is looked for in every message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Mark {
+    Via,
+    From,
+    To,
+    CallId,
+    CSeq,
+    MaxForwards,
+    ContentLength,
+}
+
+impl Mark {
+    const COUNT: usize = 7;
+
+    #[inline]
+    fn of(name: HeaderName) -> Option<Self> {
+        const NAMES: [(HeaderName, Mark); Mark::COUNT] = [
+            (HeaderName::Via, Mark::Via),
+            (HeaderName::From, Mark::From),
+            (HeaderName::To, Mark::To),
+            (HeaderName::CallId, Mark::CallId),
+            (HeaderName::CSeq, Mark::CSeq),
+            (HeaderName::MaxForwards, Mark::MaxForwards),
+            (HeaderName::ContentLength, Mark::ContentLength),
+        ];
+        const TABLE: [Option<Mark>; HeaderName::COUNT] = {
+            let mut table = [None; HeaderName::COUNT];
+            let mut at = 0;
+            while at < NAMES.len() {
+                table[NAMES[at].0 as usize] = Some(NAMES[at].1);
+                at += 1;
+            }
+            table
+        };
+        TABLE[name as usize]
+    }
+}
+
+impl Marks {
+    #[inline]
+    fn note(&mut self, name: HeaderName, line: usize) {
+        let Some(mark) = Mark::of(name) else { return };
+        let first = &mut self.first[mark as usize];
+        if *first == 0 {
+            // Lines beyond the range of the mark are repetitions or too many for any limit in use.
+            *first = u16::try_from(line + 1).unwrap_or(0);
+        } else {
+            self.repeated |= 1 << mark as u8;
+        }
+    }
+
+    /// The first line of that header.
+    #[inline]
+    pub(crate) fn line(&self, mark: Mark) -> Option<usize> {
+        usize::from(self.first[mark as usize]).checked_sub(1)
+    }
+
+    /// Whether the header occurs more than once.
+    #[inline]
+    pub(crate) fn is_repeated(&self, mark: Mark) -> bool {
+        self.repeated & 1 << mark as u8 != 0
+    }
 }
 
 impl Index {
@@ -49,6 +125,7 @@ impl Index {
         let mut feed_count = 1;
         let start_line_end = line_end(bytes, 0, first, limits)?;
         let mut lines = SmallVec::new();
+        let mut marks = Marks::default();
         let mut start = first + 1;
         let empty_line_len = loop {
             if let Some(len) = empty_line(bytes, start)? {
@@ -65,15 +142,12 @@ impl Index {
                 }
             }
             let end = line_end(bytes, start, feed, limits)?;
-            if value_from > end {
-                // The scan for the colon never crosses a line end, so only a value can be missing.
-                return Err(ParseError::MalformedHeaderLine);
-            }
             if lines.len() == limits.max_headers {
                 return Err(ParseError::TooManyHeaders);
             }
             let value_start = value_from + chars::skip(&bytes[value_from..end], 0, chars::SPACE);
             let value_end = value_start + chars::trim_end(&bytes[value_start..end]).len();
+            marks.note(name, lines.len());
             lines.push(Line {
                 start: offset(start),
                 value_start: offset(value_start),
@@ -89,6 +163,7 @@ impl Index {
         }
         Ok(Self {
             lines,
+            marks,
             start_line_end: offset(start_line_end),
             head_end: offset(start),
             body_start: offset(start + empty_line_len),
@@ -113,6 +188,10 @@ impl Index {
     #[must_use]
     pub fn body_start(&self) -> usize {
         self.body_start as usize
+    }
+
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     pub(crate) fn lines(&self) -> &[Line] {
@@ -178,7 +257,7 @@ fn empty_line(bytes: &[u8], start: usize) -> Result<Option<usize>, ParseError> {
 /// The header name at `start`, its length, and the position after the colon.
 #[inline]
 fn name_and_colon(bytes: &[u8], start: usize) -> Result<(HeaderName, u16, usize), ParseError> {
-    let name_end = chars::skip(bytes, start, chars::TOKEN);
+    let name_end = chars::skip_run(bytes, start, chars::TOKEN);
     let mut colon = name_end;
     while matches!(bytes.get(colon), Some(b' ' | b'\t')) {
         colon += 1;
@@ -186,7 +265,7 @@ fn name_and_colon(bytes: &[u8], start: usize) -> Result<(HeaderName, u16, usize)
     let name_len = u16::try_from(name_end - start).map_err(|_| ParseError::MalformedHeaderLine)?;
     match bytes.get(colon) {
         Some(b':') if name_len > 0 => {
-            Ok((HeaderName::from_bytes(&bytes[start..name_end]), name_len, colon + 1))
+            Ok((HeaderName::from_token(&bytes[start..name_end]), name_len, colon + 1))
         }
         Some(_) => Err(ParseError::MalformedHeaderLine),
         None => Err(ParseError::HeadUnfinished),

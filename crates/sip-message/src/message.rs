@@ -5,6 +5,7 @@ use std::ops::Deref;
 use bytes::{Buf, Bytes};
 
 use crate::edit::Edit;
+use crate::head::Core;
 use crate::{Head, Index, Limits, Method, ParseError, StatusCode, Uri, chars};
 
 /// A SIP message: a request or a response (RFC 3261 section 7).
@@ -34,17 +35,18 @@ impl Message {
             bytes.advance(start);
         }
         let index = Index::scan(&bytes, limits)?;
-        match StartLine::parse(&bytes[..index.start_line_end()], limits)? {
+        let start_line = StartLine::parse(&bytes[..index.start_line_end()], limits)?;
+        let core = Core::check(&bytes, &index)?;
+        match start_line {
             StartLine::Request { method, uri_start, uri_end } => {
-                let head = Head::new(bytes, index)?;
-                let request = Request { head, method, uri_start, uri_end };
-                if request.cseq().token != request.method_token() {
+                if core.cseq_token(&bytes) != &bytes[..uri_start as usize - 1] {
                     return Err(ParseError::MethodMismatch);
                 }
-                Ok(Self::Request(request))
+                let head = Head::new(bytes, index, core);
+                Ok(Self::Request(Request { head, method, uri_start, uri_end }))
             }
             StartLine::Response { status, reason_start } => {
-                let head = Head::new(bytes, index)?;
+                let head = Head::new(bytes, index, core);
                 Ok(Self::Response(Response { head, status, reason_start }))
             }
         }

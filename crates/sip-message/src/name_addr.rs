@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{HeaderName, Params, ParseError, Uri, chars};
+use crate::{HeaderName, Params, ParseError, Uri, chars, uri};
 
 /// An address with an optional display name and header parameters (RFC 3261 section 20.10).
 ///
@@ -106,8 +106,11 @@ pub(crate) fn parse(value: &[u8]) -> Option<NameAddr<'_>> {
     if value.get(open) != Some(&b'<') {
         return None;
     }
-    let close = open + memchr::memchr(b'>', &value[open..])?;
-    let uri = Uri::parse(&value[open + 1..close]).ok()?;
+    let uri = uri::parse::prefix(&value[open + 1..])?;
+    let close = open + 1 + uri.raw().len();
+    if value.get(close) != Some(&b'>') {
+        return None;
+    }
     let params = Params::parse(&value[close + 1..])?;
     Some(NameAddr { display_name, uri, params })
 }

@@ -26,7 +26,7 @@ impl<'a> Params<'a> {
                 return None;
             }
             let name = chars::skip(raw, pos + 1, chars::SPACE);
-            pos = chars::skip(raw, name, chars::TOKEN);
+            pos = chars::skip_run(raw, name, chars::TOKEN);
             if pos == name {
                 return None;
             }
@@ -38,7 +38,7 @@ impl<'a> Params<'a> {
                 let value = chars::skip(raw, pos + 1, chars::SPACE);
                 pos = match raw.get(value)? {
                     b'"' => chars::quoted_end(raw, value)?,
-                    _ => chars::skip(raw, value, chars::VALUE),
+                    _ => chars::skip_run(raw, value, chars::VALUE),
                 };
                 if pos == value {
                     return None;
@@ -49,28 +49,25 @@ impl<'a> Params<'a> {
         Some(Self { raw })
     }
 
-    /// Parameters of a URI (`uri-parameter`); `raw` is empty or begins with `;`.
+    /// Parameters of a URI (`uri-parameter`) that begin at `start`, if any do, and where they end.
     #[inline]
-    pub(crate) fn parse_uri(raw: &'a [u8]) -> Option<Self> {
-        let mut pos = 0;
-        while pos < raw.len() {
-            if raw[pos] != b';' {
-                return None;
-            }
+    pub(crate) fn uri_prefix(bytes: &'a [u8], start: usize) -> Option<(Self, usize)> {
+        let mut pos = start;
+        while bytes.get(pos) == Some(&b';') {
             let name = pos + 1;
-            pos = escaped_run(raw, name)?;
+            pos = chars::skip_escaped(bytes, name, chars::PARAM);
             if pos == name {
                 return None;
             }
-            if raw.get(pos) == Some(&b'=') {
+            if bytes.get(pos) == Some(&b'=') {
                 let value = pos + 1;
-                pos = escaped_run(raw, value)?;
+                pos = chars::skip_escaped(bytes, value, chars::PARAM);
                 if pos == value {
                     return None;
                 }
             }
         }
-        Some(Self { raw })
+        Some((Self { raw: &bytes[start..pos] }, pos))
     }
 
     /// The bytes as received, empty or beginning with `;` (after white space).
@@ -179,19 +176,6 @@ impl<'a> Iterator for ParamsIter<'a> {
     }
 }
 
-#[inline]
-fn escaped_run(raw: &[u8], start: usize) -> Option<usize> {
-    let mut pos = start;
-    loop {
-        pos = chars::skip(raw, pos, chars::PARAM);
-        if raw.get(pos) != Some(&b'%') {
-            return Some(pos);
-        }
-        chars::escaped_byte(raw, pos)?;
-        pos += 3;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::Params;
@@ -225,11 +209,17 @@ mod tests {
 
     #[test]
     fn uri_parameters() {
-        for good in ["", ";lr", ";transport=tcp;lr", ";a=%20b", ";x=[::1]/:&+$"] {
-            assert!(Params::parse_uri(good.as_bytes()).is_some(), "{good}");
+        let all = |text: &str| {
+            let (params, end) = Params::uri_prefix(text.as_bytes(), 0)?;
+            (end == text.len()).then(|| params.iter().count())
+        };
+        for (good, count) in
+            [("", 0), (";lr", 1), (";transport=tcp;lr", 2), (";a=%20b", 1), (";x=[::1]/:&+$", 1)]
+        {
+            assert_eq!(all(good), Some(count), "{good}");
         }
         for bad in [";", ";;lr", ";a=", ";a=b c", ";a=%2", ";a=%zz", ";a=\"b\"", "lr", ";a=b@c"] {
-            assert!(Params::parse_uri(bad.as_bytes()).is_none(), "{bad}");
+            assert_eq!(all(bad), None, "{bad}");
         }
     }
 

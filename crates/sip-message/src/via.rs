@@ -106,17 +106,15 @@ pub(crate) fn parse(value: &[u8]) -> Option<Via<'_>> {
     if transport_token.is_empty() || host_start == transport_end {
         return None;
     }
-    let rest = &value[host_start..];
-    let host_end = host::host_end(rest)?;
-    let host = Host::parse(&rest[..host_end])?;
-    let mut pos = chars::skip(rest, host_end, chars::SPACE);
+    let (host, host_end) = host::prefix(value, host_start)?;
+    let mut pos = chars::skip(value, host_end, chars::SPACE);
     let mut port = None;
-    if rest.get(pos) == Some(&b':') {
-        let start = chars::skip(rest, pos + 1, chars::SPACE);
-        pos = start + rest[start..].iter().take_while(|b| b.is_ascii_digit()).count();
-        port = Some(host::parse_port(&rest[start..pos])?);
+    if value.get(pos) == Some(&b':') {
+        let start = chars::skip(value, pos + 1, chars::SPACE);
+        pos = start + chars::digits(value, start);
+        port = Some(host::parse_port(&value[start..pos])?);
     }
-    let params = Params::parse(&rest[pos..])?;
+    let params = Params::parse(&value[pos..])?;
     let transport = Transport::from_token(transport_token);
     Some(Via { transport, transport_token, host, port, params, is_sip_2_0 })
 }

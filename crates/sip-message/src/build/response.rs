@@ -82,10 +82,11 @@ impl<'a> ResponseBuilder<'a> {
     pub fn finish(self) -> Bytes {
         let request = self.request;
         let mut out = Vec::with_capacity(self.capacity());
+        let reason = self.reason.unwrap_or_else(|| self.status.reason());
         out.extend_from_slice(b"SIP/2.0 ");
         out.extend_from_slice(&self.status.digits());
         out.push(b' ');
-        write_value(&mut out, self.reason.unwrap_or(self.status.reason()).as_bytes());
+        write_value(&mut out, reason.as_bytes());
         out.extend_from_slice(b"\r\n");
         self.write_vias(&mut out);
         write_line(&mut out, b"From", request.header(HeaderName::From).unwrap_or_default());

@@ -31,7 +31,7 @@ impl<'a> RetryAfter<'a> {
 
 fn parse(value: &[u8]) -> Option<RetryAfter<'_>> {
     let value = chars::trim(value);
-    let digits = value.iter().take_while(|b| b.is_ascii_digit()).count();
+    let digits = chars::digits(value, 0);
     let delay_s = chars::decimal(&value[..digits], u32::MAX)?;
     let rest = &value[chars::skip(value, digits, chars::SPACE)..];
     let (comment, rest) = match rest.first() {

@@ -2,7 +2,7 @@
 
 mod aor;
 mod compare;
-mod parse;
+pub(crate) mod parse;
 
 use std::borrow::Cow;
 
@@ -62,7 +62,7 @@ impl<'a> Uri<'a> {
     /// # Errors
     /// [`ParseError::MalformedUri`].
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
-        parse::uri(bytes).ok_or(ParseError::MalformedUri)
+        parse::whole(bytes).ok_or(ParseError::MalformedUri)
     }
 
     /// The URI as received.

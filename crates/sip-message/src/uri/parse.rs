@@ -1,119 +1,115 @@
 //! The grammar of URIs.
 
 use super::{Scheme, Uri};
-use crate::{Host, Params, chars, host};
+use crate::{Params, chars, host};
 
 /// Reads a whole URI.
 #[inline]
-pub(super) fn uri(raw: &[u8]) -> Option<Uri<'_>> {
-    let colon = memchr::memchr(b':', raw.get(..raw.len().min(MAX_SCHEME_BYTES))?)?;
-    let rest = &raw[colon + 1..];
-    let scheme = &raw[..colon];
-    if scheme.eq_ignore_ascii_case(b"sip") {
-        sip(raw, rest, Scheme::Sip)
-    } else if scheme.eq_ignore_ascii_case(b"sips") {
-        sip(raw, rest, Scheme::Sips)
-    } else if scheme.eq_ignore_ascii_case(b"tel") {
-        tel(raw, rest)
-    } else {
-        other(raw, scheme, rest)
+pub(super) fn whole(bytes: &[u8]) -> Option<Uri<'_>> {
+    let uri = prefix(bytes)?;
+    (uri.raw.len() == bytes.len()).then_some(uri)
+}
+
+/// Reads the URI at the beginning of `bytes`; it ends at the first byte that cannot belong to it.
+#[inline]
+pub(crate) fn prefix(bytes: &[u8]) -> Option<Uri<'_>> {
+    match bytes {
+        [b's' | b'S', b'i' | b'I', b'p' | b'P', b':', ..] => sip(bytes, 4, Scheme::Sip),
+        [b's' | b'S', b'i' | b'I', b'p' | b'P', b's' | b'S', b':', ..] => {
+            sip(bytes, 5, Scheme::Sips)
+        }
+        [b't' | b'T', b'e' | b'E', b'l' | b'L', b':', ..] => tel(bytes, 4),
+        _ => other(bytes),
     }
 }
 
-/// Longer schemes than this are not in use.
-const MAX_SCHEME_BYTES: usize = 32;
-
 #[inline]
-fn sip<'a>(raw: &'a [u8], rest: &'a [u8], scheme: Scheme) -> Option<Uri<'a>> {
-    // An `@` is escaped everywhere but before the host, so the first one ends the user part.
-    let (user, password, rest) = match memchr::memchr(b'@', rest) {
-        Some(at) => {
-            let (user, password) = userinfo(&rest[..at])?;
-            (Some(user), password, &rest[at + 1..])
-        }
-        None => (None, None, rest),
-    };
-    let host_end = host::host_end(rest)?;
-    let host = Host::parse(&rest[..host_end])?;
-    let mut pos = host_end;
+fn sip(bytes: &[u8], start: usize, scheme: Scheme) -> Option<Uri<'_>> {
+    let (user, password, host_start) = userinfo(bytes, start)?;
+    let (host, mut pos) = host::prefix(bytes, host_start)?;
     let mut port = None;
-    if rest.get(pos) == Some(&b':') {
-        let end = pos + 1 + rest[pos + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
-        port = Some(host::parse_port(&rest[pos + 1..end])?);
+    if bytes.get(pos) == Some(&b':') {
+        let end = pos + 1 + chars::digits(bytes, pos + 1);
+        port = Some(host::parse_port(&bytes[pos + 1..end])?);
         pos = end;
     }
-    let tail = &rest[pos..];
-    let (params, headers) = match memchr::memchr(b'?', tail) {
-        Some(at) => (&tail[..at], Some(headers(&tail[at + 1..])?)),
-        None => (tail, None),
-    };
-    let params = Params::parse_uri(params)?;
-    Some(Uri { raw, scheme, user, password, host, port, params, headers })
-}
-
-#[inline]
-fn userinfo(bytes: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
-    let user_end = chars::skip(bytes, 0, chars::USER);
-    let (user, password) = if user_end == bytes.len() {
-        (bytes, None)
-    } else {
-        match memchr::memchr(b':', bytes) {
-            Some(at) => (&bytes[..at], Some(&bytes[at + 1..])),
-            None => (bytes, None),
-        }
-    };
-    if user.is_empty()
-        || !chars::all_or_escaped(&user[user_end.min(user.len())..], chars::USER)
-        || !password.is_none_or(|password| chars::all_or_escaped(password, chars::PASSWORD))
-    {
-        return None;
+    let (params, mut pos) = Params::uri_prefix(bytes, pos)?;
+    let mut headers = None;
+    if bytes.get(pos) == Some(&b'?') {
+        let end = headers_end(bytes, pos + 1)?;
+        headers = Some(&bytes[pos + 1..end]);
+        pos = end;
     }
-    Some((user, password))
+    Some(Uri { raw: &bytes[..pos], scheme, user, password, host, port, params, headers })
 }
 
-/// `hname=hvalue` joined by `&`; a name is never empty, a value may be.
-fn headers(bytes: &[u8]) -> Option<&[u8]> {
-    for pair in bytes.split(|&b| b == b'&') {
-        let at = memchr::memchr(b'=', pair)?;
-        if at == 0
-            || !chars::all_or_escaped(&pair[..at], chars::URI_HEADER)
-            || !chars::all_or_escaped(&pair[at + 1..], chars::URI_HEADER)
-        {
+/// User, password and where the host begins. Nearly every character of host and parameters may stand
+/// in a user as well, so what ends the run tells what it was.
+#[inline]
+fn userinfo(bytes: &[u8], start: usize) -> Option<(Option<&[u8]>, Option<&[u8]>, usize)> {
+    let end = chars::skip_escaped(bytes, start, chars::USER);
+    match bytes.get(end) {
+        Some(b'@') if end > start => Some((Some(&bytes[start..end]), None, end + 1)),
+        Some(b'@') => None,
+        Some(b':') => {
+            let password_end = chars::skip_escaped(bytes, end + 1, chars::PASSWORD);
+            if bytes.get(password_end) != Some(&b'@') {
+                return Some((None, None, start));
+            }
+            let password = &bytes[end + 1..password_end];
+            (end > start).then(|| (Some(&bytes[start..end]), Some(password), password_end + 1))
+        }
+        Some(_) | None => Some((None, None, start)),
+    }
+}
+
+/// End of `hname=hvalue` joined by `&`; a name is never empty, a value may be.
+fn headers_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut pos = start;
+    loop {
+        let equals = chars::skip_escaped(bytes, pos, chars::URI_HEADER);
+        if equals == pos || bytes.get(equals) != Some(&b'=') {
             return None;
         }
+        pos = chars::skip_escaped(bytes, equals + 1, chars::URI_HEADER);
+        if bytes.get(pos) != Some(&b'&') {
+            return Some(pos);
+        }
+        pos += 1;
     }
-    Some(bytes)
 }
 
 /// `tel:` (RFC 3966 section 3). A local number without a phone-context is taken, since short numbers
 /// are sent so everywhere.
-fn tel<'a>(raw: &'a [u8], rest: &'a [u8]) -> Option<Uri<'a>> {
-    let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
-    let number = &rest[..end];
-    let (digits, is_global) = match number {
-        [b'+', digits @ ..] => (digits, true),
-        _ => (number, false),
-    };
-    let is_digit = |b: &u8| {
+fn tel(bytes: &[u8], start: usize) -> Option<Uri<'_>> {
+    let is_global = bytes.get(start) == Some(&b'+');
+    let is_digit = |b: u8| {
         if is_global {
             b.is_ascii_digit()
         } else {
             b.is_ascii_hexdigit() || matches!(b, b'*' | b'#')
         }
     };
-    if !digits.iter().any(is_digit) || !digits.iter().all(|b| is_digit(b) || is_separator(*b)) {
+    let mut end = start + usize::from(is_global);
+    let mut has_digit = false;
+    while let Some(&b) = bytes.get(end) {
+        if is_digit(b) {
+            has_digit = true;
+        } else if !is_separator(b) {
+            break;
+        }
+        end += 1;
+    }
+    if !has_digit {
         return None;
     }
-    let params = Params::parse_uri(&rest[end..])?;
+    let (params, raw_end) = Params::uri_prefix(bytes, end)?;
     Some(Uri {
-        raw,
+        raw: &bytes[..raw_end],
         scheme: Scheme::Tel,
-        user: Some(number),
-        password: None,
-        host: Host::Name(b""),
-        port: None,
+        user: Some(&bytes[start..end]),
         params,
-        headers: None,
+        ..Uri::NONE
     })
 }
 
@@ -123,28 +119,20 @@ pub(super) fn is_separator(byte: u8) -> bool {
     matches!(byte, b'-' | b'.' | b'(' | b')')
 }
 
-fn other<'a>(raw: &'a [u8], scheme: &[u8], rest: &[u8]) -> Option<Uri<'a>> {
-    let (first, tail) = scheme.split_first()?;
-    let tail_is_valid =
-        tail.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
-    if !first.is_ascii_alphabetic()
-        || !tail_is_valid
-        || rest.is_empty()
-        || !chars::all(rest, chars::OPAQUE)
-    {
+fn other(bytes: &[u8]) -> Option<Uri<'_>> {
+    let first = bytes.first().filter(|b| b.is_ascii_alphabetic())?;
+    debug_assert!(first.is_ascii());
+    let is_scheme = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+    let colon = bytes.iter().take(MAX_SCHEME_BYTES).take_while(|b| is_scheme(b)).count();
+    let end = chars::skip_run(bytes, colon + 1, chars::OPAQUE);
+    if bytes.get(colon) != Some(&b':') || end == colon + 1 {
         return None;
     }
-    Some(Uri {
-        raw,
-        scheme: Scheme::Other,
-        user: None,
-        password: None,
-        host: Host::Name(b""),
-        port: None,
-        params: Params::EMPTY,
-        headers: None,
-    })
+    Some(Uri { raw: &bytes[..end], ..Uri::NONE })
 }
+
+/// Longer schemes than this are not in use.
+const MAX_SCHEME_BYTES: usize = 32;
 
 #[cfg(test)]
 mod tests {
