@@ -19,6 +19,7 @@ CREATE TABLE bindings (
     connection    BIGINT,
     expires_at_ms BIGINT NOT NULL,
     updated_at_ms BIGINT NOT NULL,
+    behind_nat    BOOLEAN NOT NULL,
     PRIMARY KEY (aor, contact_key)
 );
 CREATE INDEX bindings_expires_at_ms ON bindings (expires_at_ms);

@@ -16,6 +16,7 @@ CREATE TABLE bindings (
     connection    INTEGER,
     expires_at_ms INTEGER NOT NULL,
     updated_at_ms INTEGER NOT NULL,
+    behind_nat    INTEGER NOT NULL CHECK (behind_nat IN (0, 1)),
     PRIMARY KEY (aor, contact_key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX bindings_expires_at_ms ON bindings (expires_at_ms);

@@ -34,6 +34,8 @@ pub struct BindingRow {
     pub local_addr: SocketAddr,
     /// The address it came from.
     pub remote_addr: SocketAddr,
+    /// Whether the REGISTER was seen to pass a NAT, so that the way it came is the way to reach the contact.
+    pub behind_nat: bool,
     /// The connection it came by, meaningful to the process that held it only.
     pub connection: Option<u64>,
     /// When it ends.

@@ -127,6 +127,7 @@ mod tests {
             transport: "UDP".to_owned(),
             local_addr: ([127, 0, 0, 1], 5060).into(),
             remote_addr: ([127, 0, 0, 1], 5062).into(),
+            behind_nat: true,
             connection: None,
             expires_at_ms: 60_000,
             updated_at_ms: 1_000,

@@ -158,6 +158,7 @@ async fn apply_on_postgres(
             .bind(rows.iter().map(|row| row.connection.map(u64::cast_signed)).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| row.expires_at_ms).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| row.updated_at_ms).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.behind_nat).collect::<Vec<_>>())
             .execute(&mut **transaction)
             .await?;
     }
@@ -200,6 +201,7 @@ async fn apply_on_sqlite(
             .bind(row.connection.map(u64::cast_signed))
             .bind(row.expires_at_ms)
             .bind(row.updated_at_ms)
+            .bind(row.behind_nat)
             .execute(&mut **transaction)
             .await?;
     }
@@ -215,6 +217,7 @@ where
     usize: sqlx::ColumnIndex<R>,
     String: Decode<'r, R::Database> + Type<R::Database>,
     Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+    bool: Decode<'r, R::Database> + Type<R::Database>,
     i64: Decode<'r, R::Database> + Type<R::Database>,
     Option<i64>: Decode<'r, R::Database> + Type<R::Database>,
 {
@@ -235,6 +238,7 @@ where
             transport: row.try_get(10)?,
             local_addr: row.try_get::<String, _>(11)?.parse().map_err(decode)?,
             remote_addr: row.try_get::<String, _>(12)?.parse().map_err(decode)?,
+            behind_nat: row.try_get(16)?,
             connection: connection.map(i64::cast_unsigned),
             expires_at_ms: row.try_get(14)?,
             updated_at_ms: row.try_get(15)?,
@@ -261,7 +265,7 @@ fn path_from_text(text: &str) -> Result<Vec<String>, sqlx::Error> {
 macro_rules! columns {
     () => {
         "aor, contact_key, contact, instance_id, reg_id, call_id, cseq, q_milli, path, user_agent, transport, \
-         local_addr, remote_addr, connection, expires_at_ms, updated_at_ms"
+         local_addr, remote_addr, connection, expires_at_ms, updated_at_ms, behind_nat"
     };
 }
 
@@ -274,7 +278,7 @@ macro_rules! on_conflict {
               path = excluded.path, user_agent = excluded.user_agent, transport = excluded.transport,
               local_addr = excluded.local_addr, remote_addr = excluded.remote_addr,
               connection = excluded.connection, expires_at_ms = excluded.expires_at_ms,
-              updated_at_ms = excluded.updated_at_ms
+              updated_at_ms = excluded.updated_at_ms, behind_nat = excluded.behind_nat
           WHERE bindings.call_id <> excluded.call_id
               OR bindings.cseq <= excluded.cseq
               OR bindings.expires_at_ms <= excluded.updated_at_ms"
@@ -286,14 +290,14 @@ const POSTGRES_UPSERT: &str = concat!(
     columns!(),
     ") SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[],
          $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
-         $14::bigint[], $15::bigint[], $16::bigint[])",
+         $14::bigint[], $15::bigint[], $16::bigint[], $17::boolean[])",
     on_conflict!()
 );
 
 const SQLITE_UPSERT: &str = concat!(
     "INSERT INTO bindings (",
     columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     on_conflict!()
 );
 

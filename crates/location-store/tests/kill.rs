@@ -106,6 +106,7 @@ fn binding(aor: &str) -> BindingRow {
         transport: "UDP".to_owned(),
         local_addr: "127.0.0.1:5060".parse().unwrap(),
         remote_addr: "127.0.0.1:40000".parse().unwrap(),
+        behind_nat: true,
         connection: None,
         expires_at_ms: i64::MAX,
         updated_at_ms: 0,

@@ -1,0 +1,144 @@
+//! What signalling counts. Labels come from closed sets only.
+
+use offhook_platform::Metrics;
+use offhook_proxy::CallReport;
+use offhook_sip_message::{Method, StatusCode};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+
+/// The methods as labels, in the order of [`slot`].
+const METHODS: [&str; 15] = [
+    "INVITE",
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "REGISTER",
+    "OPTIONS",
+    "PRACK",
+    "SUBSCRIBE",
+    "NOTIFY",
+    "PUBLISH",
+    "INFO",
+    "REFER",
+    "MESSAGE",
+    "UPDATE",
+    "other",
+];
+
+/// The counters of signalling, taken from their families once: counting is one atomic addition.
+#[derive(Debug)]
+pub(crate) struct SipMetrics {
+    requests: [Counter; METHODS.len()],
+    responses: [Counter; 6],
+    pub(crate) malformed: Counter,
+    refused: [Counter; 4],
+    started: Counter,
+    answered: Counter,
+    failed: Counter,
+    ended: Counter,
+    expired: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MethodLabel {
+    method: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClassLabel {
+    status_class: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+impl SipMetrics {
+    /// Registers the counters.
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        let requests = Family::<MethodLabel, Counter>::default();
+        let responses = Family::<ClassLabel, Counter>::default();
+        let refused = Family::<ClassLabel, Counter>::default();
+        let calls = Family::<ResultLabel, Counter>::default();
+        let malformed = Counter::default();
+        metrics.register(|registry| {
+            registry.register("sip_requests", "Requests received", requests.clone());
+            registry.register("sip_responses", "Responses received", responses.clone());
+            registry.register(
+                "sip_malformed",
+                "Messages that could not be read",
+                malformed.clone(),
+            );
+            registry.register(
+                "sip_refused",
+                "Requests refused by the proxy itself",
+                refused.clone(),
+            );
+            registry.register("calls", "Calls by what became of them", calls.clone());
+        });
+        let call = |result| calls.get_or_create_owned(&ResultLabel { result });
+        let class = |family: &Family<ClassLabel, Counter>, status_class| {
+            family.get_or_create_owned(&ClassLabel { status_class })
+        };
+        Self {
+            requests: METHODS.map(|method| requests.get_or_create_owned(&MethodLabel { method })),
+            responses: ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"]
+                .map(|name| class(&responses, name)),
+            malformed,
+            refused: ["3xx", "4xx", "5xx", "6xx"].map(|name| class(&refused, name)),
+            started: call("started"),
+            answered: call("answered"),
+            failed: call("failed"),
+            ended: call("ended"),
+            expired: call("expired"),
+        }
+    }
+
+    pub(crate) fn request(&self, method: Method) {
+        self.requests[slot(method)].inc();
+    }
+
+    pub(crate) fn response(&self, status: StatusCode) {
+        if let Some(counter) = self.responses.get(usize::from(status.class()).wrapping_sub(1)) {
+            counter.inc();
+        }
+    }
+
+    pub(crate) fn refusal(&self, status: StatusCode) {
+        if let Some(counter) = self.refused.get(usize::from(status.class()).wrapping_sub(3)) {
+            counter.inc();
+        }
+    }
+
+    pub(crate) fn call(&self, event: CallReport) {
+        match event {
+            CallReport::Started => self.started.inc(),
+            CallReport::Answered => self.answered.inc(),
+            CallReport::Failed(_) => self.failed.inc(),
+            CallReport::Ended => self.ended.inc(),
+            CallReport::Expired => self.expired.inc(),
+        };
+    }
+}
+
+fn slot(method: Method) -> usize {
+    match method {
+        Method::Invite => 0,
+        Method::Ack => 1,
+        Method::Bye => 2,
+        Method::Cancel => 3,
+        Method::Register => 4,
+        Method::Options => 5,
+        Method::Prack => 6,
+        Method::Subscribe => 7,
+        Method::Notify => 8,
+        Method::Publish => 9,
+        Method::Info => 10,
+        Method::Refer => 11,
+        Method::Message => 12,
+        Method::Update => 13,
+        Method::Other => 14,
+    }
+}
