@@ -9,21 +9,26 @@ use crate::exit::Exit;
 use crate::health::HealthArgs;
 use crate::terminal::{complain, print};
 
-/// Where settings come from. Accepted before and after a subcommand.
-#[derive(Args, Clone, Debug, Default)]
+/// Where settings come from. Accepted before and after every subcommand (see [`ConfigArgs::install`]).
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigArgs {
-    /// Read settings from this TOML file
-    #[arg(long, value_name = "FILE", global = true, env = "OFFHOOK_CONFIG")]
+    /// Read settings from this TOML file [env: OFFHOOK_CONFIG]
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
     pub config: Option<PathBuf>,
 
     /// Change one setting; VALUE is TOML, and quotes around a word may be left out
-    #[arg(long = "set", value_name = "SECTION.KEY=VALUE", global = true)]
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE", help_heading = HEADING)]
     pub set: Vec<String>,
 
     /// Keep everything in this directory [default: ./offhook-data]
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", help_heading = HEADING)]
     pub data_dir: Option<PathBuf>,
 }
+
+const HEADING: &str = "Settings";
+
+/// The variable that stands for `--config`.
+const CONFIG_VARIABLE: &str = "OFFHOOK_CONFIG";
 
 /// Commands about the configuration.
 #[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
@@ -39,10 +44,16 @@ pub enum ConfigCommand {
 }
 
 impl ConfigArgs {
-    /// Collects the arguments of the command line and of every subcommand in `matches`.
+    /// Adds the arguments to `command` and to each of its subcommands.
     ///
-    /// A global option that is given both before and after a subcommand reaches the program only once
-    /// through clap; the levels are read one by one so that each `--set` counts.
+    /// They are arguments of each level in its own right, since of a global argument of clap that is
+    /// given on two levels only one survives, and every `--set` counts.
+    #[must_use]
+    pub fn install(command: Command) -> Command {
+        <Self as Args>::augment_args(command).mut_subcommands(Self::install)
+    }
+
+    /// Collects what [`Self::install`] added, from the command line and each subcommand in `matches`.
     #[must_use]
     pub fn collect(matches: &ArgMatches) -> Self {
         let mut all = Self::default();
@@ -51,14 +62,12 @@ impl ConfigArgs {
             if let Ok(args) = Self::from_arg_matches(matches) {
                 all.config = args.config.or(all.config);
                 all.data_dir = args.data_dir.or(all.data_dir);
-                let seen = all.set.len();
-                // A level without options of its own shows those of the level above.
-                if args.set != all.set[..seen] {
-                    all.set.extend(args.set);
-                }
+                all.set.extend(args.set);
             }
             level = matches.subcommand().map(|(_, matches)| matches);
         }
+        let variable = || std::env::var_os(CONFIG_VARIABLE).filter(|path| !path.is_empty());
+        all.config = all.config.or_else(|| variable().map(PathBuf::from));
         all
     }
 
@@ -135,4 +144,24 @@ pub enum ServiceCommand {
     /// Check or print the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_counts() {
+        let command =
+            Command::new("x").subcommand(Command::new("config").subcommand(Command::new("show")));
+        let line =
+            "x --set a=1 --data-dir d config --set b=2 --config c show --set c=3 --data-dir e";
+        let matches = ConfigArgs::install(command).try_get_matches_from(line.split(' ')).unwrap();
+        let expected = ConfigArgs {
+            config: Some("c".into()),
+            set: ["a=1", "b=2", "c=3"].map(str::to_owned).to_vec(),
+            data_dir: Some("e".into()),
+        };
+        assert_eq!(ConfigArgs::collect(&matches), expected);
+    }
 }

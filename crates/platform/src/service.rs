@@ -88,5 +88,5 @@ fn command(program: Program, version: &'static str) -> Command {
         Program::Media => "Relay of RTP and RTCP",
     };
     let command = Command::new(program.name()).version(version).about(about);
-    ServiceCommand::augment_subcommands(<ConfigArgs as clap::Args>::augment_args(command))
+    ConfigArgs::install(ServiceCommand::augment_subcommands(command))
 }
