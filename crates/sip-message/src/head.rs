@@ -361,21 +361,21 @@ impl Core {
                 return Err(ParseError::RepeatedHeader(name));
             }
         }
-        let malformed = ParseError::MalformedHeader;
         let value = |line: usize| {
             let line = &index.lines()[line];
             &bytes[line.value_start as usize..line.value_end as usize]
         };
         if !Values::new(value(via)).next().and_then(via::parse).is_some_and(|via| via.is_sip_2_0())
         {
-            return Err(malformed(HeaderName::Via));
+            return Err(ParseError::MalformedHeader(HeaderName::Via));
         }
-        name_addr::parse(value(from)).ok_or(malformed(HeaderName::From))?;
-        name_addr::parse(value(to)).ok_or(malformed(HeaderName::To))?;
+        name_addr::parse(value(from)).ok_or(ParseError::MalformedHeader(HeaderName::From))?;
+        name_addr::parse(value(to)).ok_or(ParseError::MalformedHeader(HeaderName::To))?;
         if !is_call_id(value(call_id)) {
-            return Err(malformed(HeaderName::CallId));
+            return Err(ParseError::MalformedHeader(HeaderName::CallId));
         }
-        let sequence = cseq::parse(value(cseq)).ok_or(malformed(HeaderName::CSeq))?;
+        let sequence =
+            cseq::parse(value(cseq)).ok_or(ParseError::MalformedHeader(HeaderName::CSeq))?;
         let cseq_end = index.lines()[cseq].value_end;
         Ok(Self {
             via,

@@ -206,24 +206,19 @@ impl StartLine {
 
 /// `SIP/2.0` in any case (RFC 3261 section 7.1).
 fn check_version(version: &[u8]) -> Result<(), ParseError> {
-    let (name, number) = match version.split_at_checked(4) {
-        Some((name, number)) if name.eq_ignore_ascii_case(b"SIP/") => (name, number),
-        Some(_) | None => return Err(ParseError::MalformedStartLine),
+    let [b'S' | b's', b'I' | b'i', b'P' | b'p', b'/', number @ ..] = version else {
+        return Err(ParseError::MalformedStartLine);
     };
-    debug_assert_eq!(name.len(), 4);
     if number == b"2.0" {
         return Ok(());
     }
+    let is_number = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     match memchr::memchr(b'.', number) {
-        Some(dot) if is_digits(&number[..dot]) && is_digits(&number[dot + 1..]) => {
+        Some(dot) if is_number(&number[..dot]) && is_number(&number[dot + 1..]) => {
             Err(ParseError::UnsupportedVersion)
         }
         Some(_) | None => Err(ParseError::MalformedStartLine),
     }
-}
-
-fn is_digits(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit)
 }
 
 /// Length of the line ends before the start line (RFC 3261 section 7.5).

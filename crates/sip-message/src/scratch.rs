@@ -6,6 +6,8 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use crate::chars;
+
 /// What the edits of a forwarded request usually come to.
 const INLINE_BYTES: usize = 512;
 
@@ -43,9 +45,15 @@ impl Scratch {
         }
     }
 
-    /// Appends a header line and gives the position of its value.
+    /// Appends a header line and gives the position of its value. What is no token in the name
+    /// becomes an underscore.
     pub(crate) fn push_line(&mut self, name: &[u8], value: &[u8]) -> usize {
-        self.push_value(name);
+        if chars::all(name, chars::TOKEN) {
+            self.push(name);
+        } else {
+            let clean = |b: &u8| if chars::is(*b, chars::TOKEN) { *b } else { b'_' };
+            self.bytes.extend(name.iter().map(clean));
+        }
         self.push(b": ");
         let value_start = self.len();
         self.push_value(value);

@@ -25,7 +25,7 @@ pub(crate) fn prefix(bytes: &[u8]) -> Option<Uri<'_>> {
 
 #[inline]
 fn sip(bytes: &[u8], start: usize, scheme: Scheme) -> Option<Uri<'_>> {
-    let (user, password, host_start) = userinfo(bytes, start)?;
+    let (UserInfo { user, password }, host_start) = userinfo(bytes, start)?;
     let (host, mut pos) = host::prefix(bytes, host_start)?;
     let mut port = None;
     if bytes.get(pos) == Some(&b':') {
@@ -43,24 +43,31 @@ fn sip(bytes: &[u8], start: usize, scheme: Scheme) -> Option<Uri<'_>> {
     Some(Uri { raw: &bytes[..pos], scheme, user, password, host, port, params, headers })
 }
 
-/// User, password and where the host begins. Nearly every character of host and parameters may stand
-/// in a user as well, so what ends the run tells what it was.
+/// What stands before the host.
+#[derive(Default)]
+struct UserInfo<'a> {
+    user: Option<&'a [u8]>,
+    password: Option<&'a [u8]>,
+}
+
+/// User and password, and where the host begins. Nearly every character of host and parameters may
+/// stand in a user as well, so what ends the run tells what it was.
 #[inline]
-fn userinfo(bytes: &[u8], start: usize) -> Option<(Option<&[u8]>, Option<&[u8]>, usize)> {
+fn userinfo(bytes: &[u8], start: usize) -> Option<(UserInfo<'_>, usize)> {
     let end = chars::skip_escaped(bytes, start, chars::USER);
-    match bytes.get(end) {
-        Some(b'@') if end > start => Some((Some(&bytes[start..end]), None, end + 1)),
-        Some(b'@') => None,
+    let (password, at) = match bytes.get(end) {
+        Some(b'@') => (None, end),
         Some(b':') => {
-            let password_end = chars::skip_escaped(bytes, end + 1, chars::PASSWORD);
-            if bytes.get(password_end) != Some(&b'@') {
-                return Some((None, None, start));
+            let at = chars::skip_escaped(bytes, end + 1, chars::PASSWORD);
+            if bytes.get(at) != Some(&b'@') {
+                return Some((UserInfo::default(), start));
             }
-            let password = &bytes[end + 1..password_end];
-            (end > start).then(|| (Some(&bytes[start..end]), Some(password), password_end + 1))
+            (Some(&bytes[end + 1..at]), at)
         }
-        Some(_) | None => Some((None, None, start)),
-    }
+        Some(_) | None => return Some((UserInfo::default(), start)),
+    };
+    let user = Some(&bytes[start..end]);
+    (end > start).then_some((UserInfo { user, password }, at + 1))
 }
 
 /// End of `hname=hvalue` joined by `&`; a name is never empty, a value may be.
@@ -120,12 +127,11 @@ pub(super) fn is_separator(byte: u8) -> bool {
 }
 
 fn other(bytes: &[u8]) -> Option<Uri<'_>> {
-    let first = bytes.first().filter(|b| b.is_ascii_alphabetic())?;
-    debug_assert!(first.is_ascii());
     let is_scheme = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
     let colon = bytes.iter().take(MAX_SCHEME_BYTES).take_while(|b| is_scheme(b)).count();
     let end = chars::skip_run(bytes, colon + 1, chars::OPAQUE);
-    if bytes.get(colon) != Some(&b':') || end == colon + 1 {
+    let begins_with_letter = bytes.first().is_some_and(u8::is_ascii_alphabetic);
+    if !begins_with_letter || bytes.get(colon) != Some(&b':') || end == colon + 1 {
         return None;
     }
     Some(Uri { raw: &bytes[..end], ..Uri::NONE })
