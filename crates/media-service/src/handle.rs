@@ -75,12 +75,9 @@ impl MediaHandle {
         let shard = self.inner.hasher.hash_one(call_id) as usize % self.inner.workers.len();
         let worker = &self.inner.workers[shard];
         // Ports are bound without the worker's lock.
+        // A command that fails anyway gets none, and its error below.
         let needed = worker.with(|shard, _| shard.ports_needed(&command));
-        let pairs = match needed {
-            Ok(families) => self.bind(&families),
-            Err(error) => return error.reply(),
-        };
-        match pairs {
+        match self.bind(&needed.unwrap_or_default()) {
             Ok(pairs) => {
                 worker.with(|shard, sockets| shard.execute(&command, pairs, worker, sockets))
             }

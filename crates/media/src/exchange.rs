@@ -207,6 +207,7 @@ impl Relay {
             protocol: Protocol::Other,
             protocol_name: Bytes::new(),
             pending_mux: PendingMux::default(),
+            active: true,
             legs: [Leg::new(caller), Leg::new(callee)],
             last_packet: None,
         });
@@ -249,10 +250,14 @@ impl Relay {
     fn place_offer(&mut self, id: usize, side: Side, terms: &Terms<'_>) -> Vec<Placement> {
         let Terms { exchange, description, .. } = *terms;
         let mut placements = Vec::with_capacity(description.media().len());
-        for (index, media) in description.media().iter().enumerate().filter(|(_, m)| relayed(m)) {
+        for (index, media) in description.media().iter().enumerate() {
             let Some(stream) = stream_of(&self.sessions, &mut self.streams, id, index) else {
                 continue;
             };
+            stream.active = relayed(media);
+            if !stream.active {
+                continue;
+            }
             let text = description.text();
             stream.kind = Bytes::copy_from_slice(media.kind(text));
             stream.protocol_name = Bytes::copy_from_slice(media.protocol_name(text));
@@ -271,10 +276,14 @@ impl Relay {
     fn place_answer(&mut self, id: usize, side: Side, terms: &Terms<'_>) -> Vec<Placement> {
         let Terms { description, now, .. } = *terms;
         let mut placements = Vec::with_capacity(description.media().len());
-        for (index, media) in description.media().iter().enumerate().filter(|(_, m)| relayed(m)) {
+        for (index, media) in description.media().iter().enumerate() {
             let Some(stream) = stream_of(&self.sessions, &mut self.streams, id, index) else {
                 continue;
             };
+            stream.active = relayed(media);
+            if !stream.active {
+                continue;
+            }
             let agreed = stream.pending_mux.answer(media.rtcp_mux());
             let own = &mut stream.legs[side.index()];
             own.mux = agreed.answerer;
@@ -309,9 +318,11 @@ impl Terms<'_> {
         let held = host.is_some_and(Host::is_unspecified);
         let forced = override_of(self.exchange);
         let address = forced.or_else(|| host.and_then(Host::reachable)).filter(|_| !held);
-        let endpoint = |address: Option<IpAddr>, port| Some(SocketAddr::new(address?, port));
+        let endpoint = |address: Option<IpAddr>, port: Option<u16>| {
+            Some(SocketAddr::new(address?, port.filter(|&port| port != 0)?))
+        };
         let rtp = Signal {
-            advertised: endpoint(address, media.port()),
+            advertised: endpoint(address, Some(media.port())),
             held,
             learning: options.learning.unwrap_or(config.learning),
             symmetric: !options.asymmetric,
@@ -321,7 +332,7 @@ impl Terms<'_> {
             window: config.learning_window,
         };
         let rtcp = media.rtcp();
-        let rtcp_port = rtcp.map_or_else(|| media.port().saturating_add(1), |rtcp| rtcp.port);
+        let rtcp_port = rtcp.map_or_else(|| media.port().checked_add(1), |rtcp| Some(rtcp.port));
         let rtcp_host = rtcp.and_then(|rtcp| rtcp.host).and_then(Host::reachable);
         let rtcp_address = forced.or(rtcp_host).filter(|_| !held).or(address);
         leg.direction = self.description.direction_of(media);

@@ -276,10 +276,10 @@ impl Relay {
     fn lifetime(&self, session: &Session) -> (Instant, Duration, EndReason) {
         let streams = session.streams.iter().flatten().filter_map(|&id| self.streams.get(id));
         let mut last = session.last_signal_mono;
-        let mut held = !session.streams.is_empty();
+        let mut held = true;
         for stream in streams {
             last = last.max(stream.last_packet.unwrap_or_default());
-            held &= stream.legs.iter().any(Leg::held);
+            held &= !stream.active || stream.legs.iter().any(Leg::held);
         }
         if !session.answered {
             (last, self.config.unanswered_timeout, EndReason::Unanswered)

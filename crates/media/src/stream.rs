@@ -97,6 +97,8 @@ pub(crate) struct Stream {
     pub(crate) protocol: Protocol,
     pub(crate) protocol_name: Bytes,
     pub(crate) pending_mux: PendingMux,
+    /// Whether the last offer or answer has the medium; it may be refused and come back later.
+    pub(crate) active: bool,
     pub(crate) legs: [Leg; 2],
     /// When the last packet of either party came.
     pub(crate) last_packet: Option<Instant>,

@@ -86,6 +86,17 @@ fn hold_is_allowed_more_silence() {
 }
 
 #[test]
+fn a_refused_medium_does_not_shorten_a_hold() {
+    let mut bench = Bench::new();
+    let video = |port| format!("m=video {port} RTP/AVP 99\r\n");
+    let with_video = |at, lines: &str, port| sdp_with(at, &format!("{lines}{}", video(port)));
+    bench.offer("a", None, &with_video("10.0.0.1:4000", "a=sendonly\r\n", 4002));
+    bench.answer("a", "b", &with_video("10.0.0.2:5000", "a=recvonly\r\n", 0));
+    bench.wait(600 * SECOND);
+    assert!(bench.ended.is_empty());
+}
+
+#[test]
 fn an_offer_waits_for_its_answer() {
     let mut bench = Bench::new();
     bench.offer("a", None, &sdp("10.0.0.1:4000"));

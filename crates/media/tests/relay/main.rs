@@ -1,6 +1,7 @@
 //! The relay engine, driven as a shell drives it: commands, packets and time in; SDP, packets and
 //! actions out.
 
+mod any_order;
 mod lifetime;
 mod offer_answer;
 mod packets;
