@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::FixedState;
 use offhook_engine::{Instant, TimerId, TimerWheel};
 
 use crate::Token;
@@ -10,7 +10,7 @@ use crate::Token;
 /// Work in flight, by token.
 #[derive(Debug)]
 pub(crate) struct Operations<T> {
-    by_token: HashMap<Token, (T, TimerId), RandomState>,
+    by_token: HashMap<Token, (T, TimerId), FixedState>,
     deadlines: TimerWheel<Token>,
     last_token: u64,
 }

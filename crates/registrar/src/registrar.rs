@@ -1,32 +1,23 @@
 //! The engine: REGISTERs in, answers, look-ups and stores out.
 
+mod admission;
+mod answering;
+mod storing;
+
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use foldhash::fast::{FixedState, RandomState};
+use foldhash::fast::FixedState;
 use offhook_engine::{Engine, Instant, Now};
-use offhook_sip_core::{
-    Authenticator, Effect, Ha1, Received, Refusal as DigestRefusal, ServerId, Transactions, Verdict,
-};
-use offhook_sip_message::{Flow, HeaderName, Method, Request, ResponseBuilder, StatusCode};
+use offhook_sip_core::{Authenticator, Effect, Received, ServerId, Transactions};
+use offhook_sip_message::{Flow, Request, ResponseBuilder, StatusCode};
 
-use crate::account::claimed_aor;
-use crate::answer;
 use crate::config::{Authentication, RegistrarConfig};
-use crate::interface::{
-    Action, Change, CredentialsFound, Input, LoadedBinding, StoreOutcome, Token,
-};
+use crate::interface::{Action, Change, Input, LoadedBinding};
 use crate::operations::Operations;
-use crate::refusal::Refusal;
-use crate::registration::plan;
 use crate::table::LocationTable;
 use crate::{Binding, Counters};
-
-/// The option tags that may stand in Require.
-const SUPPORTED: [&str; 1] = ["path"];
 
 /// The registrar and location table of a share of the addresses of record.
 ///
@@ -38,7 +29,7 @@ pub struct Registrar {
     table: LocationTable,
     operations: Operations<Work>,
     /// The addresses of record with a store in flight.
-    busy: HashMap<Arc<str>, VecDeque<Arrival>, RandomState>,
+    busy: HashMap<Arc<str>, Busy, FixedState>,
     actions: VecDeque<Action>,
     tags: FixedState,
     counters: Counters,
@@ -52,6 +43,15 @@ struct Arrival {
     flow: Flow,
     aor: Arc<str>,
     at: Instant,
+}
+
+/// An address of record with a store in flight.
+#[derive(Debug, Default)]
+struct Busy {
+    /// Those whose turn comes when the outcome is known.
+    waiting: VecDeque<Arrival>,
+    /// The outcome did not come in time: nobody is kept waiting for it any more.
+    in_doubt: bool,
 }
 
 /// What waits for an answer from outside.
@@ -76,9 +76,9 @@ impl Registrar {
         Self {
             authenticator,
             transactions: Transactions::new(config.timers, config.capacity, seed),
-            table: LocationTable::new(),
+            table: LocationTable::new(seed),
             operations: Operations::new(),
-            busy: HashMap::default(),
+            busy: HashMap::with_hasher(FixedState::with_seed(seed)),
             actions: VecDeque::new(),
             tags: FixedState::with_seed(seed),
             counters: Counters::default(),
@@ -138,7 +138,7 @@ impl Registrar {
             Received::New(server) => self.admit(server, request, flow, now),
             Received::Cancel { cancel, invite: _ } => {
                 // A REGISTER cannot be cancelled (RFC 3261 section 9.1).
-                let status = StatusCode::CALL_TRANSACTION_DOES_NOT_EXIST;
+                let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
                 let tag = self.tag(&request);
                 let response = ResponseBuilder::new(&request, status, flow.remote)
                     .to_tag(tag.as_bytes())
@@ -149,205 +149,6 @@ impl Registrar {
             | Received::Ack
             | Received::AckAbsorbed(_)
             | Received::Refused => {}
-        }
-    }
-
-    /// RFC 3261 section 10.3 steps 1 to 3: is the request for us, and does it say who sends it?
-    fn admit(&mut self, server: ServerId, request: Request, flow: Flow, now: Now) {
-        let aor = match self.address_of_record(&request) {
-            Ok(aor) => aor.into(),
-            Err(refusal) => return self.refuse(server, &request, &flow, &refusal, now),
-        };
-        let arrival = Arrival { server, request, flow, aor, at: now.mono };
-        if self.operations.len() >= self.config.max_operations {
-            return self.turn_away(&arrival, "Too many registrations at once", now);
-        }
-        let claimed = match &self.authenticator {
-            None => Some(arrival.aor.to_string()),
-            Some(authenticator) => match authenticator.claimed_user(&arrival.request) {
-                None => return self.challenge(&arrival, false, now),
-                Some(user) => claimed_aor(&self.config.domains, &arrival.request, &user),
-            },
-        };
-        let Some(claimed) = claimed else {
-            return self.refuse_arrival(&arrival, &Refusal::NotOwner, now);
-        };
-        let deadline = now.mono + self.config.operation_timeout;
-        let work = Work::Credentials { arrival: Box::new(arrival), claimed: claimed.clone() };
-        let token = self.operations.begin(work, deadline);
-        self.actions.push_back(Action::FindCredentials { token, aor: claimed });
-    }
-
-    fn address_of_record(&self, request: &Request) -> Result<String, Refusal> {
-        if request.method() != Method::Register {
-            return Err(Refusal::MethodNotAllowed);
-        }
-        if self.config.domains.canonical(request.uri().host).is_none() {
-            return Err(Refusal::ForeignDomain);
-        }
-        let unsupported: Vec<_> = [HeaderName::Require, HeaderName::ProxyRequire]
-            .into_iter()
-            .flat_map(|name| request.values(name))
-            .map(String::from_utf8_lossy)
-            .filter(|tag| !SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(tag)))
-            .collect();
-        if !unsupported.is_empty() {
-            return Err(Refusal::UnsupportedExtensions(unsupported.join(", ")));
-        }
-        self.config.domains.aor(&request.to().uri).ok_or(Refusal::UnknownUser)
-    }
-
-    /// Steps 3 and 4: is it the owner who registers?
-    fn credentials_found(&mut self, token: Token, found: CredentialsFound, now: Now) {
-        if !matches!(self.operations.get(token), Some(Work::Credentials { .. })) {
-            return;
-        }
-        let Some(Work::Credentials { arrival, claimed }) = self.operations.end(token) else {
-            return;
-        };
-        let hashes = match found {
-            CredentialsFound::Known(hashes) => Some(hashes),
-            CredentialsFound::Unknown => None,
-            CredentialsFound::Unavailable => {
-                return self.turn_away(&arrival, "Directory unavailable", now);
-            }
-        };
-        match self.verdict(&arrival.request, hashes, now) {
-            Ok(()) if claimed == *arrival.aor => self.serve(*arrival, now),
-            Ok(()) => self.refuse_arrival(&arrival, &Refusal::NotOwner, now),
-            Err(Unproven::Challenge { stale }) => self.challenge(&arrival, stale, now),
-            Err(Unproven::UnknownUser) => {
-                self.refuse_arrival(&arrival, &Refusal::UnknownUser, now);
-            }
-        }
-    }
-
-    fn verdict(
-        &mut self,
-        request: &Request,
-        hashes: Option<Vec<Ha1>>,
-        now: Now,
-    ) -> Result<(), Unproven> {
-        let Some(authenticator) = &mut self.authenticator else {
-            return hashes.map(|_| ()).ok_or(Unproven::UnknownUser);
-        };
-        // For an unknown user the same work is done and the same answer given as for a wrong password:
-        // who tries names learns nothing.
-        match authenticator.verify(request, &hashes.unwrap_or_default(), now) {
-            Verdict::Accepted => Ok(()),
-            Verdict::Stale | Verdict::Replayed => Err(Unproven::Challenge { stale: true }),
-            // A nonce of another engine, or of this one before a restart: the phone need not ask its user
-            // for another password.
-            Verdict::Refused(DigestRefusal::ForeignNonce) => {
-                Err(Unproven::Challenge { stale: true })
-            }
-            Verdict::Refused(
-                DigestRefusal::UnknownUser
-                | DigestRefusal::WrongResponse
-                | DigestRefusal::OtherUri
-                | DigestRefusal::AlgorithmMismatch
-                | DigestRefusal::QopNotOffered,
-            ) => Err(Unproven::Challenge { stale: false }),
-        }
-    }
-
-    /// Steps 6 to 8, in turn with the other REGISTERs of the same address of record.
-    fn serve(&mut self, arrival: Arrival, now: Now) {
-        if let Some(waiting) = self.busy.get_mut(&arrival.aor) {
-            if waiting.len() < self.config.max_waiting_per_aor {
-                waiting.push_back(arrival);
-            } else {
-                self.turn_away(&arrival, "Too many registrations of this address", now);
-            }
-            return;
-        }
-        let current: Vec<_> = self.table.live(&arrival.aor, now.mono).collect();
-        match plan(&arrival.request, &arrival.flow, &current, &self.config, now) {
-            Err(refusal) => self.refuse_arrival(&arrival, &refusal, now),
-            Ok(changes) if changes.is_empty() => {
-                self.counters.queried += 1;
-                self.accept(&arrival, now);
-            }
-            Ok(_)
-                if self.table.len() >= self.config.max_aors
-                    && !self.table.contains(&arrival.aor) =>
-            {
-                self.turn_away(&arrival, "Too many registered users", now);
-            }
-            Ok(changes) => self.store(arrival, changes.into(), now),
-        }
-    }
-
-    fn store(&mut self, arrival: Arrival, changes: Arc<[Change]>, now: Now) {
-        let aor = Arc::clone(&arrival.aor);
-        let work = Work::Store {
-            aor: Arc::clone(&aor),
-            changes: Arc::clone(&changes),
-            arrival: Some(Box::new(arrival)),
-        };
-        let token = self.operations.begin(work, now.mono + self.config.operation_timeout);
-        self.busy.insert(Arc::clone(&aor), VecDeque::new());
-        self.actions.push_back(Action::Store { token, aor, changes });
-    }
-
-    fn stored(&mut self, token: Token, outcome: StoreOutcome, now: Now) {
-        if !matches!(self.operations.get(token), Some(Work::Store { .. })) {
-            return;
-        }
-        let Some(Work::Store { aor, changes, arrival }) = self.operations.end(token) else {
-            return;
-        };
-        match outcome {
-            StoreOutcome::Durable => {
-                self.table.apply(&aor, &changes);
-                if let Some(arrival) = arrival {
-                    self.counters.registered += 1;
-                    self.accept(&arrival, now);
-                }
-            }
-            StoreOutcome::Unavailable => {
-                if let Some(arrival) = arrival {
-                    self.turn_away(&arrival, "Location store unavailable", now);
-                }
-            }
-        }
-        self.release(&aor, now);
-    }
-
-    /// Lets the REGISTERs that waited for `aor` go on, until one of them stores something.
-    fn release(&mut self, aor: &str, now: Now) {
-        let mut waiting = self.busy.remove(aor).unwrap_or_default();
-        while let Some(next) = waiting.pop_front() {
-            if now.mono.since(next.at) > self.config.operation_timeout {
-                self.turn_away(&next, "Location store too slow", now);
-                continue;
-            }
-            self.serve(next, now);
-            if let Some(queue) = self.busy.get_mut(aor) {
-                *queue = waiting;
-                return;
-            }
-        }
-    }
-
-    /// An answer from outside did not come in time.
-    fn overdue(&mut self, token: Token, work: Work, now: Now) {
-        match work {
-            Work::Credentials { arrival, claimed: _ } => {
-                self.turn_away(&arrival, "Directory too slow", now);
-            }
-            Work::Store { aor, changes, arrival: Some(arrival) } => {
-                // The changes may yet become durable, so the address stays closed until that is known.
-                self.turn_away(&arrival, "Location store too slow", now);
-                let waiting = self.busy.get_mut(&aor).map(std::mem::take).unwrap_or_default();
-                for next in &waiting {
-                    self.turn_away(next, "Location store too slow", now);
-                }
-                let work = Work::Store { aor, changes, arrival: None };
-                let deadline = now.mono + self.config.store_abandon_timeout;
-                self.operations.resume(token, work, deadline);
-            }
-            Work::Store { aor, changes: _, arrival: None } => self.release(&aor, now),
         }
     }
 
@@ -362,71 +163,6 @@ impl Registrar {
             }
         }
     }
-
-    fn accept(&mut self, arrival: &Arrival, now: Now) {
-        let tag = self.tag(&arrival.request);
-        let bindings = self.table.live(&arrival.aor, now.mono);
-        let response = answer::accepted(&arrival.request, &arrival.flow, &tag, bindings, now);
-        self.transactions.respond(arrival.server, StatusCode::OK, response, now.mono);
-    }
-
-    fn challenge(&mut self, arrival: &Arrival, stale: bool, now: Now) {
-        let Some(authenticator) = &mut self.authenticator else { return };
-        let challenge = authenticator.challenge(&arrival.request, stale, now);
-        self.counters.challenged += 1;
-        let tag = self.tag(&arrival.request);
-        let response = answer::challenged(&arrival.request, &arrival.flow, &tag, &challenge);
-        self.transactions.respond(arrival.server, challenge.0, response, now.mono);
-    }
-
-    fn turn_away(&mut self, arrival: &Arrival, why: &'static str, now: Now) {
-        let refusal = Refusal::Unavailable(why, self.config.retry_after_s);
-        self.refuse_arrival(arrival, &refusal, now);
-    }
-
-    fn refuse_arrival(&mut self, arrival: &Arrival, refusal: &Refusal, now: Now) {
-        self.refuse(arrival.server, &arrival.request, &arrival.flow, refusal, now);
-    }
-
-    fn refuse(
-        &mut self,
-        server: ServerId,
-        request: &Request,
-        flow: &Flow,
-        refusal: &Refusal,
-        now: Now,
-    ) {
-        match refusal {
-            Refusal::Unavailable(..) => self.counters.unavailable += 1,
-            Refusal::Malformed(_)
-            | Refusal::MethodNotAllowed
-            | Refusal::ForeignDomain
-            | Refusal::UnknownUser
-            | Refusal::NotOwner
-            | Refusal::UnsupportedExtensions(_)
-            | Refusal::IntervalTooBrief(_)
-            | Refusal::TooManyBindings
-            | Refusal::OutOfOrder
-            | Refusal::TooLong => self.counters.refused += 1,
-        }
-        let response: Bytes = answer::refused(request, flow, &self.tag(request), refusal);
-        self.transactions.respond(server, refusal.status(), response, now.mono);
-    }
-
-    /// The To tag of our answers: the same for a request that comes again after its transaction is over.
-    fn tag(&self, request: &Request) -> String {
-        let from_tag = request.from().tag();
-        let hash = self.tags.hash_one((request.call_id(), from_tag, request.cseq().number));
-        format!("{hash:016x}")
-    }
-}
-
-/// Why a request does not prove who sends it.
-enum Unproven {
-    /// It has to be sent again with (better) credentials.
-    Challenge { stale: bool },
-    /// There is no such user, and no password is asked for.
-    UnknownUser,
 }
 
 impl Engine for Registrar {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::BuildHasher;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use offhook_engine::{Instant, TimerId, TimerWheel};
 use slab::Slab;
@@ -15,7 +15,7 @@ pub(crate) struct LocationTable {
     /// Places in `aors`, by the hash of the name.
     index: HashTable<u32>,
     aors: Slab<Aor>,
-    hasher: RandomState,
+    hasher: FixedState,
     expiry: TimerWheel<u32>,
     bindings: usize,
 }
@@ -28,11 +28,12 @@ struct Aor {
 }
 
 impl LocationTable {
-    pub(crate) fn new() -> Self {
+    /// An empty table. `seed` keeps strangers from choosing names whose hashes collide.
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
             index: HashTable::new(),
             aors: Slab::new(),
-            hasher: RandomState::default(),
+            hasher: FixedState::with_seed(seed),
             expiry: TimerWheel::new(),
             bindings: 0,
         }
