@@ -157,6 +157,10 @@ impl<'d, 'a> Patch<'d, 'a> {
                 continue;
             }
             out.extend_from_slice(&text[at..splice.range.start]);
+            // What is inserted is a line, and the one before it may be the last one, without an end.
+            if splice.range.is_empty() && !matches!(out.last(), Some(b'\r' | b'\n')) {
+                out.extend_from_slice(b"\r\n");
+            }
             out.extend_from_slice(&splice.text);
             at = splice.range.end;
         }
@@ -184,10 +188,8 @@ impl<'d, 'a> Patch<'d, 'a> {
     /// Inserts a line. The line end is that of the line before it, CRLF if that has none.
     fn insert_after(&mut self, line: &Line, new: &[u8]) {
         let end = self.description.slice(&(line.value.end..line.whole.end));
-        let text = match end {
-            [] => [b"\r\n", new].concat(),
-            end => [new, end].concat(),
-        };
+        let end = if end.is_empty() { b"\r\n" } else { end };
+        let text = [new, end].concat();
         self.replace(line.whole.end..line.whole.end, text);
     }
 

@@ -60,7 +60,12 @@ fn adds_and_removes_rtcp_mux_and_rtcp() {
     let out = patched("v=0\nm=audio 4000 RTP/AVP 0", |description, patch| {
         patch.set_rtcp_mux(&description.media()[0], true);
     });
-    assert_eq!(out, "v=0\nm=audio 4000 RTP/AVP 0\r\na=rtcp-mux");
+    assert_eq!(out, "v=0\nm=audio 4000 RTP/AVP 0\r\na=rtcp-mux\r\n");
+    let out = patched("v=0\r\nm=audio 4000 RTP/AVP 0\r\na=candidate:1", |description, patch| {
+        patch.remove_ice();
+        patch.set_rtcp_mux(&description.media()[0], true);
+    });
+    assert_eq!(out, "v=0\r\nm=audio 4000 RTP/AVP 0\r\na=rtcp-mux\r\n");
 }
 
 #[test]
