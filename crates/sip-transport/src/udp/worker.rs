@@ -32,7 +32,7 @@ pub(crate) fn run(shared: &Arc<Shared>, endpoint: usize) {
                 consecutive_errors = 0;
                 deliver(shared, socket, &batch, &mut out);
             }
-            Err(error) if is_timeout(&error) => {}
+            Err(error) if is_timeout(&error) => consecutive_errors = 0,
             Err(error) => {
                 let mut failed = Vec::new();
                 if !socket.drain_errors(&shared.counters, &mut failed) {

@@ -164,9 +164,7 @@ fn a_stale_connection_id_is_a_failure_not_another_connection() {
 
 #[test]
 fn a_peer_that_closes_its_half_still_gets_its_answer() {
-    let running = Running::on(Transport::Tcp, "127.0.0.1:0", |config| {
-        config.tcp.half_close_linger = Duration::from_millis(300);
-    });
+    let running = Running::on(Transport::Tcp, "127.0.0.1:0", plain);
     let mut stream = connect(&running);
     stream.write_all(message("NOTE", "x").as_bytes()).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
@@ -212,7 +210,7 @@ fn a_peer_that_does_not_read_is_not_read_from_any_more() {
         config.tcp.write_timeout = Duration::from_secs(600);
     });
     let mut stream = connect(&running);
-    stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    stream.set_write_timeout(Some(Duration::from_millis(1500))).unwrap();
     // Each of these is answered 64 times, so the answers fill every buffer long before the requests.
     let flood = message("FLOOD", &"x".repeat(8000));
     let mut sent = 0_u64;
@@ -265,8 +263,8 @@ fn a_stalled_peer_is_closed_after_the_write_timeout() {
 #[test]
 fn idle_connections_and_unfinished_messages_are_closed() {
     let running = Running::on(Transport::Tcp, "127.0.0.1:0", |config| {
-        config.tcp.idle_timeout = Duration::from_millis(150);
-        config.tcp.message_timeout = Duration::from_millis(50);
+        config.tcp.idle_timeout = Duration::from_millis(900);
+        config.tcp.message_timeout = Duration::from_millis(400);
     });
     let mut silent = connect(&running);
     expect_end(&mut silent);
