@@ -64,6 +64,12 @@ impl Actions {
         Self(self.0 | 1 << action as u16)
     }
 
+    /// This set and one action less.
+    #[must_use]
+    pub const fn without(self, action: Action) -> Self {
+        Self(self.0 & !(1 << action as u16))
+    }
+
     /// Whether `action` is asked for.
     #[must_use]
     pub const fn contains(self, action: Action) -> bool {
@@ -102,6 +108,7 @@ mod tests {
     fn a_set_lists_its_actions_in_order() {
         let set = Actions::of(&[Action::End, Action::SendAck]).and(Action::PassUp);
         assert_eq!(format!("{set:?}"), "[SendAck, PassUp, End]");
+        assert_eq!(set.without(Action::PassUp), Actions::of(&[Action::SendAck, Action::End]));
         assert!(Actions::NONE.is_empty());
         assert_eq!(ALL.into_iter().fold(Actions::NONE, Actions::and).iter().count(), ALL.len());
     }

@@ -200,7 +200,7 @@ mod tests {
             changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
             assert_eq!(nonces.open(&changed), None, "character {place}");
         }
-        for foreign in [&b""[..], b"x", nonce.as_str()[1..].as_bytes()] {
+        for foreign in [&b""[..], b"x", &nonce.as_str().as_bytes()[1..]] {
             assert_eq!(nonces.open(foreign), None);
         }
     }

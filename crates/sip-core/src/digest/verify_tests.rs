@@ -65,82 +65,59 @@ fn nonces() -> Nonces {
     Nonces::new([1; 32], NonceConfig::default())
 }
 
+/// Account, method, algorithm, the other parameters, and the response that they give.
+type KnownAnswer = ([&'static str; 3], &'static str, Algorithm, &'static str, &'static str);
+
+const RFC_7616: [&str; 3] = ["Mufasa", "http-auth@example.org", "Circle of Life"];
+const RFC_7616_PARAMS: &str = "nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", \
+    uri=\"/dir/index.html\", qop=auth, nc=00000001, \
+    cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\"";
+const RFC_2617: [&str; 3] = ["Mufasa", "testrealm@host.com", "Circle Of Life"];
+const RFC_2617_PARAMS: &str = "nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\", \
+    uri=\"/dir/index.html\", qop=auth, nc=00000001, cnonce=\"0a4f113b\"";
+const OWN: [&str; 3] = ["1001", "offhook", "s3cret"];
+const OWN_PARAMS: &str =
+    "nonce=\"abc\", uri=\"sip:offhook.example\", qop=auth, nc=0000001a, cnonce=\"xyz\"";
+const OWN_WITHOUT_QOP: &str = "nonce=\"abc\", uri=\"sip:offhook.example\"";
+
 /// The values of RFC 7616 section 3.9.1 and RFC 2617 section 3.5, and others that were computed with
 /// another implementation.
+#[rustfmt::skip]
+const KNOWN_ANSWERS: [KnownAnswer; 8] = [
+    (RFC_7616, "GET", Algorithm::Md5, RFC_7616_PARAMS,
+        "8ca523f5e9506fed4657c9700eebdbec"),
+    (RFC_7616, "GET", Algorithm::Sha256, RFC_7616_PARAMS,
+        "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+    (RFC_2617, "GET", Algorithm::Md5, RFC_2617_PARAMS,
+        "6629fae49393a05397450978507c4ef1"),
+    (OWN, "REGISTER", Algorithm::Md5, OWN_PARAMS,
+        "037f6b23ef3c4ecec28e6cb4771b301f"),
+    (OWN, "REGISTER", Algorithm::Md5, OWN_WITHOUT_QOP,
+        "11f5fe8abe83bd1dc723482987755aac"),
+    (OWN, "REGISTER", Algorithm::Sha256, OWN_PARAMS,
+        "15835b8e66b27ef0a0d11ece58214e65552a951cafc200429b24a132138ac55d"),
+    (OWN, "REGISTER", Algorithm::Sha256, OWN_WITHOUT_QOP,
+        "1fc1be20e4b5945cbf48af5fd22c4350c02af0b356938158031112e77fc7370a"),
+    (OWN, "REGISTER", Algorithm::Sha512_256, OWN_PARAMS,
+        "694b60aee321f6509b27e06563587fe48c4018f0f58d07fc2eb219f2616a2c68"),
+];
+
 #[test]
 fn known_answers() {
-    struct Case {
-        account: [&'static str; 3],
-        method: &'static str,
-        algorithm: Algorithm,
-        rest: &'static str,
-        response: &'static str,
-    }
-    let rfc_7616 = ["Mufasa", "http-auth@example.org", "Circle of Life"];
-    let rfc_7616_rest = "nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", \
-        uri=\"/dir/index.html\", qop=auth, nc=00000001, \
-        cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\"";
-    let own = ["1001", "offhook", "s3cret"];
-    let own_rest =
-        "nonce=\"abc\", uri=\"sip:offhook.example\", qop=auth, nc=0000001a, cnonce=\"xyz\"";
-    let own_without_qop = "nonce=\"abc\", uri=\"sip:offhook.example\"";
-    let case = |account, method, algorithm, rest, response| Case {
-        account,
-        method,
-        algorithm,
-        rest,
-        response,
-    };
-    for Case { account, method, algorithm, rest, response } in [
-        case(rfc_7616, "GET", Algorithm::Md5, rfc_7616_rest, "8ca523f5e9506fed4657c9700eebdbec"),
-        case(
-            rfc_7616,
-            "GET",
-            Algorithm::Sha256,
-            rfc_7616_rest,
-            "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
-        ),
-        case(
-            ["Mufasa", "testrealm@host.com", "Circle Of Life"],
-            "GET",
-            Algorithm::Md5,
-            "nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\", uri=\"/dir/index.html\", qop=auth, \
-             nc=00000001, cnonce=\"0a4f113b\"",
-            "6629fae49393a05397450978507c4ef1",
-        ),
-        case(own, "REGISTER", Algorithm::Md5, own_rest, "037f6b23ef3c4ecec28e6cb4771b301f"),
-        case(own, "REGISTER", Algorithm::Md5, own_without_qop, "11f5fe8abe83bd1dc723482987755aac"),
-        case(
-            own,
-            "REGISTER",
-            Algorithm::Sha256,
-            own_without_qop,
-            "1fc1be20e4b5945cbf48af5fd22c4350c02af0b356938158031112e77fc7370a",
-        ),
-        case(
-            own,
-            "REGISTER",
-            Algorithm::Sha512_256,
-            own_rest,
-            "694b60aee321f6509b27e06563587fe48c4018f0f58d07fc2eb219f2616a2c68",
-        ),
-    ] {
-        let [user, realm, password] = account;
+    for ([user, realm, password], method, algorithm, params, response) in KNOWN_ANSWERS {
         let header = format!(
             "Digest username=\"{user}\", realm=\"{realm}\", response=\"{response}\", \
-             algorithm={}, {rest}",
+             algorithm={}, {params}",
             algorithm.token()
         );
         let credentials = Credentials::parse(header.as_bytes()).unwrap();
-        let ha1 = Ha1::compute(algorithm, user, realm, password);
-        let uri_match = UriMatch::Any;
         let attempt = Attempt {
             credentials: &credentials,
             method: method.as_bytes(),
             request_uri: b"",
-            uri_match,
+            uri_match: UriMatch::Any,
         };
-        let computed = expected_response(&attempt, &ha1);
+        let computed = expected_response(&attempt, &Ha1::compute(algorithm, user, realm, password));
         assert_eq!(computed.to_hex().as_bytes(), response.as_bytes(), "{header}");
     }
 }

@@ -131,6 +131,10 @@ impl Transactions {
         let Some(record) = self.clients.get_mut(id.0) else { return };
         self.counters.transport_failures += 1;
         let actions = match &mut record.machine {
+            // It is the ACK that failed. The user has had its one final answer.
+            Machine::Invite(machine @ ClientInvite::Completed { .. }) => {
+                machine.on_transport_error().without(Action::ReportFailure)
+            }
             Machine::Invite(machine) => machine.on_transport_error(),
             Machine::NonInvite(machine) => machine.on_transport_error(),
         };

@@ -8,6 +8,10 @@
 //! **Contract.** Call [`Transactions::poll`] until it returns `None` after each other call, and call
 //! [`Transactions::handle_timeout`] at or after [`Transactions::next_deadline`].
 //!
+//! **One outcome.** The user of a client transaction gets one final response, or
+//! [`Effect::ClientTimedOut`], or [`Effect::ClientFailed`], and never two of them; only the 2xx to an
+//! INVITE may come several times (RFC 6026).
+//!
 //! **Life of an id.** The last effect that names a [`ServerId`] or [`ClientId`] is its `..Ended`, and
 //! there is exactly one. Where nothing can be repeated (reliable transports) it may be queued by the
 //! very call that returned the id to the user. A call with an ended id has no effect.

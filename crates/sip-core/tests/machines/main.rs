@@ -4,6 +4,8 @@
 //! `OFFHOOK_UPDATE_SNAPSHOTS=1 cargo test -p offhook-sip-core --test machines` writes the files anew; read the
 //! difference against the RFCs before committing it.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected is to fail")]
+
 mod client_invite;
 mod client_non_invite;
 mod server_invite;

@@ -32,6 +32,7 @@ struct Asked {
     number: usize,
     request: Request,
     decided: Option<StatusCode>,
+    timed_out: bool,
     ended: usize,
 }
 
@@ -74,7 +75,8 @@ impl Callee {
         for (after, status) in &self.scripts[number].answers {
             self.agenda.plan(now + *after, Task::Answer { id, status: *status });
         }
-        let asked = Asked { number, request: request.clone(), decided: None, ended: 0 };
+        let request = request.clone();
+        let asked = Asked { number, request, decided: None, timed_out: false, ended: 0 };
         self.asked.insert(id, asked);
     }
 
@@ -147,7 +149,11 @@ impl Callee {
                     asked.ended += 1;
                 }
             }
-            Effect::ServerTimedOut(_) => {}
+            Effect::ServerTimedOut(id) => {
+                if let Some(asked) = self.asked.get_mut(id) {
+                    asked.timed_out = true;
+                }
+            }
             other => panic!("not for a callee: {other:?}"),
         }
     }
@@ -162,6 +168,11 @@ impl Callee {
 
     pub(crate) fn decision(&self, number: usize) -> Option<StatusCode> {
         self.asked.values().find(|asked| asked.number == number)?.decided
+    }
+
+    /// Whether it waited for an ACK or for its user in vain.
+    pub(crate) fn timed_out(&self, number: usize) -> bool {
+        self.asked.values().any(|asked| asked.number == number && asked.timed_out)
     }
 
     pub(crate) fn was_acknowledged(&self, number: usize) -> bool {

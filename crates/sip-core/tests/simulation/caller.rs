@@ -31,6 +31,7 @@ pub(crate) struct Call {
     pub(crate) id: Option<ClientId>,
     /// What the user heard; exactly one thing, if all is well.
     pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) heard_at: Instant,
     pub(crate) repeated_2xx: usize,
     pub(crate) ended: usize,
 }
@@ -43,6 +44,7 @@ impl Call {
             cancelled_after: None,
             id: None,
             outcomes: Vec::new(),
+            heard_at: Instant::ZERO,
             repeated_2xx: 0,
             ended: 0,
         }
@@ -131,6 +133,7 @@ impl Caller {
             call.repeated_2xx += 1;
         } else {
             call.outcomes.push(outcome);
+            call.heard_at = now;
         }
         if is_2xx_to_invite {
             self.acknowledge(number, response);

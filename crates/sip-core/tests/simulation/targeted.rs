@@ -42,7 +42,7 @@ struct Flow {
     messages: &'static [&'static str],
 }
 
-const FLOWS: [Flow; 6] = [
+const FLOWS: [Flow; 7] = [
     Flow {
         name: "an answered INVITE",
         method: Method::Invite,
@@ -82,6 +82,14 @@ const FLOWS: [Flow; 6] = [
             "487 INVITE",
             "ACK",
         ],
+    },
+    Flow {
+        name: "an INVITE cancelled before any response",
+        method: Method::Invite,
+        cancelled_after: Some(5),
+        answers: &[(0, 100)],
+        ends: &[487],
+        messages: &["INVITE", "100 INVITE", "CANCEL", "200 CANCEL", "487 INVITE", "ACK"],
     },
     Flow {
         name: "a CANCEL that crosses the 200",
@@ -168,6 +176,7 @@ fn run(flow: &Flow, transport: Transport, damage: impl Fn(&str, usize) -> Option
     world.callee.scripts.push(Script { answers: answers.collect() });
     world.place(vec![call]);
     world.finish_judged(&damage);
+    world.check_that_it_went_smoothly();
     let outcome = world.caller.calls[0].outcomes[0];
     let may_end = flow.ends.iter().any(|code| outcome == Outcome::Status(status(*code)));
     assert!(may_end, "{}: {outcome:?}\n{}", flow.name, world.story());

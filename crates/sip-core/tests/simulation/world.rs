@@ -16,6 +16,9 @@ use crate::caller::{Call, Caller, Outcome};
 /// and the granularity of the timers.
 const PATIENCE: Duration = Duration::from_secs(32 + 5 + 1);
 
+/// How soon a call without long silences comes to an end.
+const SMOOTH: Duration = Duration::from_secs(20);
+
 /// No run needs nearly as many wake-ups.
 const MAX_STEPS: usize = 20_000;
 
@@ -182,6 +185,23 @@ impl World {
                 assert_eq!(decided, Some(status), "call {number}\n{}", self.story());
             }
         }
+        // Nothing is more than two seconds late, so each repeat finds who absorbs it, unless the
+        // caller has given up.
+        if self.caller.calls.iter().all(|call| call.outcomes[0] != Outcome::TimedOut) {
+            let strays = self.caller.layer.counters().stray_responses;
+            assert_eq!(strays, 0, "{}", self.story());
+        }
+    }
+
+    /// What can be asked for where every message gets through within a few attempts: no side ran out
+    /// of patience, and no repeat met a transaction that had ended too early to absorb it.
+    pub(crate) fn check_that_it_went_smoothly(&self) {
+        for (number, call) in self.caller.calls.iter().enumerate() {
+            let took = call.heard_at - (Instant::ZERO + call.starts_at);
+            assert!(took < SMOOTH, "call {number} took {took:?}:\n{}", self.story());
+            assert!(!self.callee.timed_out(number), "call {number}:\n{}", self.story());
+        }
+        assert_eq!(self.caller.layer.counters().stray_responses, 0, "{}", self.story());
     }
 
     pub(crate) fn story(&self) -> String {

@@ -77,17 +77,18 @@ fn a_hundred_thousand_transactions_on_each_side() {
     let mut servers = Vec::with_capacity(MANY);
     let mut clients = Vec::with_capacity(MANY);
     let bytes = Bytes::from(template.clone());
-    for number in 0..MANY {
-        servers.push(open(&mut layer, &request(number), udp(), at(0)));
+    let requests: Vec<Request> = (0..MANY).map(request).collect();
+    for request in &requests {
+        servers.push(open(&mut layer, request, udp(), at(0)));
         let branch = layer.new_branch();
         let client = layer.request(branch, Method::Invite, bytes.clone(), udp(), at(0)).unwrap();
         clients.push((client, branch));
         layer.poll();
     }
     assert_eq!((layer.open_server(), layer.open_client()), (MANY, MANY));
-    let response = text(&messages::response_to(&request(0), 200, "b1"));
+    let response = text(&messages::response_to(&requests[0], 200, "b1"));
     for (number, (client, branch)) in clients.into_iter().enumerate() {
-        let again = receive(&mut layer, &request(number), udp(), at(100));
+        let again = receive(&mut layer, &requests[number], udp(), at(100));
         assert_eq!(again, Received::Retransmission);
         let answer = response.replace("z9hG4bK0000000", &branch.to_string());
         let answer = messages::response(answer.into());

@@ -93,3 +93,13 @@ fn a_request_that_cannot_be_sent_is_reported() {
         assert_eq!((layer.open_client(), layer.next_deadline()), (0, None));
     }
 }
+
+#[test]
+fn an_ack_that_cannot_be_sent_is_no_second_outcome() {
+    let mut layer = layer();
+    let (id, invite) = send(&mut layer, "INVITE", udp(), at(0));
+    assert_eq!(answer(&mut layer, &invite, 486, at(1)), Some(id));
+    let (_, ticket) = sent(&mut layer);
+    layer.transport_failed(ticket, at(2));
+    assert_eq!(effects(&mut layer), ["client ended"]);
+}

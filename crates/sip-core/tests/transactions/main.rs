@@ -1,5 +1,11 @@
 //! The transaction layer: matching, ACK, CANCEL, capacity and failing transports, message by message.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that meets the unexpected is to fail"
+)]
+
 mod cancelling;
 mod capacity;
 mod clients;

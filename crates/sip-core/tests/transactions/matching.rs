@@ -129,7 +129,7 @@ fn a_response_is_told_by_our_branch_and_its_method() {
         ("INVITE", branch.clone(), true),
         ("INVITE", format!("{branch}.loop-1"), true),
         ("BYE", branch.clone(), false),
-        ("CANCEL", branch.clone(), false),
+        ("CANCEL", branch, false),
         ("INVITE", forged, false),
         ("INVITE", "z9hG4bKsomething".into(), false),
         ("INVITE", "1".into(), false),
