@@ -53,7 +53,9 @@ impl<'a> Params<'a> {
     #[inline]
     pub(crate) fn uri_prefix(bytes: &'a [u8], start: usize) -> Option<(Self, usize)> {
         let mut pos = start;
+        let mut count = 0;
         while bytes.get(pos) == Some(&b';') {
+            count += 1;
             let name = pos + 1;
             pos = chars::skip_escaped(bytes, name, chars::PARAM);
             if pos == name {
@@ -67,7 +69,9 @@ impl<'a> Params<'a> {
                 }
             }
         }
-        Some((Self { raw: &bytes[start..pos] }, pos))
+        // Comparing two URIs takes the square of this many steps.
+        const MAX_URI_PARAMS: usize = 64;
+        (count <= MAX_URI_PARAMS).then(|| (Self { raw: &bytes[start..pos] }, pos))
     }
 
     /// The bytes as received, empty or beginning with `;` (after white space).

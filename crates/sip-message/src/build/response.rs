@@ -91,7 +91,7 @@ impl<'a> ResponseBuilder<'a> {
         self.write_vias(&mut out);
         write_line(&mut out, b"From", request.header(HeaderName::From).unwrap_or_default());
         out.extend_from_slice(b"To: ");
-        out.extend_from_slice(request.header(HeaderName::To).unwrap_or_default());
+        write_value(&mut out, request.header(HeaderName::To).unwrap_or_default());
         if let (Some(tag), None) = (self.to_tag, request.to().tag()) {
             out.extend_from_slice(b";tag=");
             write_value(&mut out, tag);
@@ -125,8 +125,8 @@ impl<'a> ResponseBuilder<'a> {
         let mut lines = self.request.lines(HeaderName::Via);
         let first = lines.next().unwrap_or_default();
         out.extend_from_slice(b"Via: ");
-        out.extend_from_slice(self.top_via.as_slice());
-        out.extend_from_slice(&first[values::value_end(first)..]);
+        write_value(out, self.top_via.as_slice());
+        write_value(out, &first[values::value_end(first)..]);
         out.extend_from_slice(b"\r\n");
         for value in lines {
             write_line(out, b"Via", value);
@@ -155,12 +155,16 @@ impl<'a> ResponseBuilder<'a> {
 fn write_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
+    write_value(out, value);
     out.extend_from_slice(b"\r\n");
 }
 
-/// Copies a value that is not known to stay on its line.
+/// Copies a value onto the line: folds, and whatever else would end it, become spaces.
 fn write_value(out: &mut Vec<u8>, value: &[u8]) {
-    let clean = |b: &u8| if matches!(b, b'\r' | b'\n' | 0) { b' ' } else { *b };
-    out.extend(value.iter().map(clean));
+    if memchr::memchr3(b'\r', b'\n', 0, value).is_none() {
+        out.extend_from_slice(value);
+    } else {
+        let clean = |b: &u8| if matches!(b, b'\r' | b'\n' | 0) { b' ' } else { *b };
+        out.extend(value.iter().map(clean));
+    }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::compare::digits;
 use super::{Scheme, Uri, unescape};
+use crate::chars;
 
 /// See [`Uri::write_aor`].
 pub(super) fn write(uri: &Uri<'_>, key: &mut String) {
@@ -34,7 +35,7 @@ pub(super) fn write(uri: &Uri<'_>, key: &mut String) {
 
 fn write_user(user: &[u8], key: &mut String) {
     for &b in unescape(user).iter() {
-        if b.is_ascii_graphic() && !matches!(b, b'%' | b'@' | b'<' | b'>' | b'"') {
+        if chars::is(b, chars::USER) {
             key.push(char::from(b));
         } else {
             write_infallible(key, format_args!("%{b:02X}"));

@@ -70,13 +70,17 @@ fn is_reserved(byte: u8) -> bool {
     matches!(byte, b';' | b'/' | b'?' | b':' | b'@' | b'&' | b'=' | b'+' | b'$' | b',')
 }
 
-/// Every parameter that both have must have one value, without regard to case.
+/// Every parameter that both have must have one value, without regard to case. Where a name occurs
+/// twice, against section 19.1.1, the first one counts.
 fn shared_params_match(a: &Params<'_>, b: &Params<'_>) -> bool {
-    a.iter().all(|ours| {
-        b.iter()
-            .filter(|theirs| text_matches(ours.name, theirs.name, Case::Insensitive))
-            .all(|theirs| options_match(ours.value, theirs.value, Case::Insensitive))
+    a.iter().all(|param| match (first(a, param.name), first(b, param.name)) {
+        (Some(ours), Some(theirs)) => options_match(ours.value, theirs.value, Case::Insensitive),
+        (None | Some(_), _) => true,
     })
+}
+
+fn first<'a>(params: &Params<'a>, name: &[u8]) -> Option<Param<'a>> {
+    params.iter().find(|param| text_matches(name, param.name, Case::Insensitive))
 }
 
 /// The headers must be the same in any order.
@@ -161,6 +165,7 @@ mod tests {
             ("sip:%62ob@home.example;transport=Tcp", "sip:bob@HOME.example;Transport=tcp"),
             ("sip:cleo@home.example", "sip:cleo@home.example;unknown=5"),
             ("sip:cleo@home.example;one=1", "sip:cleo@home.example;two=2"),
+            ("sip:cleo@home.example;one;one=1", "sip:cleo@home.example;one;one=2"),
             (
                 "sip:home.example;transport=udp;method=INFO?to=sip:b%40x",
                 "sip:home.example;method=info;transport=UDP?to=sip:b%40x",

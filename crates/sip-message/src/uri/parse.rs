@@ -73,7 +73,7 @@ fn userinfo(bytes: &[u8], start: usize) -> Option<(UserInfo<'_>, usize)> {
 /// End of `hname=hvalue` joined by `&`; a name is never empty, a value may be.
 fn headers_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut pos = start;
-    loop {
+    for _ in 0..MAX_HEADERS {
         let equals = chars::skip_escaped(bytes, pos, chars::URI_HEADER);
         if equals == pos || bytes.get(equals) != Some(&b'=') {
             return None;
@@ -84,7 +84,11 @@ fn headers_end(bytes: &[u8], start: usize) -> Option<usize> {
         }
         pos += 1;
     }
+    None
 }
+
+/// Comparing two URIs takes the square of this many steps.
+const MAX_HEADERS: usize = 64;
 
 /// `tel:` (RFC 3966 section 3). A local number without a phone-context is taken, since short numbers
 /// are sent so everywhere.

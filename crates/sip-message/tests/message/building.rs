@@ -9,7 +9,7 @@ use offhook_sip_message::{
 };
 
 fn remote() -> SocketAddr {
-    "192.0.2.99:4000".parse().unwrap()
+    ([192, 0, 2, 99], 4000).into()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::samples::{INVITE, options, request, response, text};
 use offhook_sip_message::{Edit, HeaderName};
 
 fn remote(text: &str) -> SocketAddr {
-    text.parse().unwrap()
+    text.parse().unwrap_or_else(|_| panic!("{text}"))
 }
 
 /// The copy after the changes, checked to be as long as announced and to parse again.

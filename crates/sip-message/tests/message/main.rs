@@ -6,3 +6,4 @@ mod framing;
 mod no_panic;
 mod reading;
 mod samples;
+mod uris;

@@ -19,7 +19,7 @@ const NAMES: [HeaderName; 6] = [
 ];
 
 fn remote() -> std::net::SocketAddr {
-    "192.0.2.99:4000".parse().unwrap()
+    ([192, 0, 2, 99], 4000).into()
 }
 
 /// Asks a message for everything it has, changes it in every way, and answers it.
@@ -69,8 +69,8 @@ fn exercise(bytes: &[u8], limits: &Limits) {
     assert_eq!(changed.finish().len(), len);
     if let Message::Request(request) = &message {
         let answer = ResponseBuilder::new(request, StatusCode::OK, remote()).to_tag(b"t").finish();
-        let answer = Message::parse(answer, limits);
-        assert!(matches!(answer, Ok(Message::Response(_))) || limits.accept_bare_lf, "{answer:?}");
+        let answer = Message::parse(answer, &Limits::default());
+        assert!(matches!(answer, Ok(Message::Response(_))), "{answer:?}");
     }
 }
 
@@ -85,7 +85,7 @@ fn read_all(message: &Message) {
             let _ = response.reason().len();
         }
     }
-    assert!(head.vias().next().unwrap().is_ok());
+    assert!(head.vias().next().is_some_and(|via| via.is_ok()));
     assert!(!head.from().uri.raw().is_empty() && !head.to().uri.raw().is_empty());
     assert!(!head.call_id().is_empty());
     let _ = (head.contacts().count(), head.routes().count(), head.warnings().count());
@@ -121,7 +121,7 @@ fn read_value(value: &[u8]) {
         let _ = (Contact::parse(value), CSeq::parse(value), RAck::parse(value));
         let _ = (Timestamp::parse(value), WarningValue::parse(value), HostPort::parse(value));
         if let Ok(auth) = Auth::parse(value) {
-            let _ = auth.params.iter().map(|param| param.value.text().len()).count();
+            let _ = auth.params.iter().map(|param| param.value.text().len()).sum::<usize>();
         }
         let _ = (Event::parse(value).is_ok(), ReasonValue::parse(value).is_ok());
         let _ = RetryAfter::parse(value).is_ok();

@@ -160,11 +160,8 @@ fn body_lengths() {
         ),
     ] {
         let parsed = parse(options(lines, "abcde").as_bytes());
-        assert_eq!(
-            parsed.as_ref().map(|message| text(message.head().body())),
-            result.as_deref().map_err(|e| e),
-            "{lines}"
-        );
+        let body = parsed.as_ref().map(|message| text(message.head().body()));
+        assert_eq!(body.map_err(|error| *error), result, "{lines}");
     }
 }
 

@@ -50,5 +50,5 @@ pub(crate) fn options(lines: &str, body: &str) -> String {
 }
 
 pub(crate) fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
+    std::str::from_utf8(bytes).unwrap_or_else(|_| panic!("{}", bytes.escape_ascii()))
 }
