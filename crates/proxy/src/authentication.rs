@@ -2,7 +2,7 @@
 
 use offhook_engine::Now;
 use offhook_sip_core::Verdict;
-use offhook_sip_message::{Request, StatusCode, Uri};
+use offhook_sip_message::{Request, StatusCode};
 
 use crate::action::{Action, CredentialsFound};
 use crate::admission::Refusal;
@@ -14,14 +14,14 @@ impl Proxy {
     /// Asks for credentials, or for the hashes to check them with.
     pub(crate) fn authenticate(&mut self, id: ContextId, now: Now) {
         let Some(context) = self.contexts.get(&id) else { return };
-        match self.authenticator.claimed_user(&context.request) {
-            None => self.challenge(id, false, now),
-            Some(user) => match self.claimed_aor(&context.request, &user) {
-                Some(aor) => self.ask(Purpose::Credentials(id), now, |token| {
-                    Action::FindCredentials { token, aor }
-                }),
-                None => self.fail(id, &foreign_sender(), now),
-            },
+        if self.authenticator.claimed_user(&context.request).is_none() {
+            return self.challenge(id, false, now);
+        }
+        match self.claimed_aor(&context.request) {
+            Some(aor) => self.ask(Purpose::Credentials(id), now, |token| {
+                Action::FindCredentials { token, aor }
+            }),
+            None => self.fail(id, &foreign_sender(), now),
         }
     }
 
@@ -50,27 +50,14 @@ impl Proxy {
     /// another's name.
     fn speaks_for_itself(&self, id: ContextId) -> bool {
         let Some(context) = self.contexts.get(&id) else { return false };
-        let claimed = self
-            .authenticator
-            .claimed_user(&context.request)
-            .and_then(|user| self.claimed_aor(&context.request, &user));
+        let claimed = self.claimed_aor(&context.request);
         claimed.is_some() && claimed == self.config.domains.aor(&context.request.from().uri)
     }
 
-    /// The address of record that a user name in credentials stands for: it may name a domain, else
-    /// that of From is meant.
-    fn claimed_aor(&self, request: &Request, user: &str) -> Option<String> {
-        let text = if user.contains('@') {
-            format!("sip:{user}")
-        } else {
-            let from = request.from();
-            let domain = self.config.domains.canonical(from.uri.host)?;
-            if domain.is_empty() {
-                return Some(user.to_owned());
-            }
-            return Some(format!("{user}@{domain}"));
-        };
-        self.config.domains.aor(&Uri::parse(text.as_bytes()).ok()?)
+    /// Who the sender claims to be: the user name in its credentials, in the domain of From.
+    fn claimed_aor(&self, request: &Request) -> Option<String> {
+        let user = self.authenticator.claimed_user(request)?;
+        self.config.domains.aor_of_username(&user, &request.from().uri)
     }
 
     fn challenge(&mut self, id: ContextId, stale: bool, now: Now) {

@@ -288,18 +288,18 @@ pub(crate) fn response(
     edit.finish()
 }
 
-/// Whether the sender's datagrams are rewritten on the way: its Via does not name the address that
-/// they come from (RFC 3581).
+/// Whether a request that came by `flow` passed a NAT: its top Via names another address than the one it
+/// came from, or asks for `rport` (so the sender listens where it sends from, RFC 3581 section 3) and
+/// names another port. A host name in the Via tells nothing.
 pub(crate) fn sender_behind_nat(request: &Request, flow: &Flow) -> bool {
-    if flow.transport.is_reliable() {
-        return false;
-    }
     let via = request.top_via();
-    let source = flow.remote.ip().to_canonical();
-    // A name says nothing about the address.
-    let same_host = via.host.ip().is_none_or(|address| address.to_canonical() == source);
-    let port = via.port.unwrap_or_else(|| flow.transport.default_port());
-    !same_host || port != flow.remote.port()
+    let sent_by = via.sent_by();
+    let port = sent_by.port.unwrap_or_else(|| flow.transport.default_port());
+    flow.transport == Transport::Udp
+        && sent_by.host.ip().is_some_and(|ip| {
+            ip.to_canonical() != flow.remote.ip().to_canonical()
+                || (via.rport().is_some() && port != flow.remote.port())
+        })
 }
 
 /// The flow to a target, if its Contact's address is not to be trusted: a connection that it opened,
