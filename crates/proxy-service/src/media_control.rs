@@ -39,12 +39,12 @@ pub(crate) fn command(call_id: Bytes, verb: MediaVerb) -> Command {
         MediaVerb::Offer { from_tag, to_tag, sdp } => {
             let mut exchange = Exchange::new(call_id, from_tag, sdp);
             exchange.to_tag = to_tag;
-            Command::Offer(Box::new(with_session_connection(exchange)))
+            Command::Offer(Box::new(with_options(exchange)))
         }
         MediaVerb::Answer { from_tag, to_tag, sdp } => {
             let mut exchange = Exchange::new(call_id, from_tag, sdp);
             exchange.to_tag = Some(to_tag);
-            Command::Answer(Box::new(with_session_connection(exchange)))
+            Command::Answer(Box::new(with_options(exchange)))
         }
         MediaVerb::Delete { from_tag } => {
             let mut delete = Delete::new(call_id);
@@ -55,9 +55,11 @@ pub(crate) fn command(call_id: Bytes, verb: MediaVerb) -> Command {
 }
 
 /// The session-level addresses are replaced as well, so that nothing of the private side leaks.
-fn with_session_connection(mut exchange: Exchange) -> Exchange {
+fn with_options(mut exchange: Exchange) -> Exchange {
     exchange.options.replace.origin = true;
     exchange.options.replace.session_connection = true;
+    // A full relay says so apart from an error, and the caller hears 503.
+    exchange.options.load_limit = true;
     exchange
 }
 

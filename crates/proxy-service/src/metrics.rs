@@ -32,6 +32,7 @@ pub(crate) struct SipMetrics {
     requests: [Counter; METHODS.len()],
     responses: [Counter; 6],
     pub(crate) malformed: Counter,
+    pub(crate) wrong_credentials: Counter,
     refused: [Counter; 4],
     started: Counter,
     answered: Counter,
@@ -63,6 +64,7 @@ impl SipMetrics {
         let refused = Family::<ClassLabel, Counter>::default();
         let calls = Family::<ResultLabel, Counter>::default();
         let malformed = Counter::default();
+        let wrong_credentials = Counter::default();
         metrics.register(|registry| {
             registry.register("sip_requests", "Requests received", requests.clone());
             registry.register("sip_responses", "Responses received", responses.clone());
@@ -76,6 +78,11 @@ impl SipMetrics {
                 "Requests refused by the proxy itself",
                 refused.clone(),
             );
+            registry.register(
+                "sip_wrong_credentials",
+                "Requests with credentials that are not those of the user they name",
+                wrong_credentials.clone(),
+            );
             registry.register("calls", "Calls by what became of them", calls.clone());
         });
         let call = |result| calls.get_or_create_owned(&ResultLabel { result });
@@ -87,6 +94,7 @@ impl SipMetrics {
             responses: ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"]
                 .map(|name| class(&responses, name)),
             malformed,
+            wrong_credentials,
             refused: ["3xx", "4xx", "5xx", "6xx"].map(|name| class(&refused, name)),
             started: call("started"),
             answered: call("answered"),

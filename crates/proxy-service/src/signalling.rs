@@ -166,7 +166,7 @@ impl Signalling {
             }
             ProxyAction::Media { token, call_id, verb } => self.media(shard, token, call_id, verb),
             ProxyAction::Report(report) => {
-                report::log(&report, &self.metrics);
+                report::proxy(&report, &self.metrics);
                 None
             }
         }
@@ -309,6 +309,10 @@ impl Signalling {
             }
             RegistrarAction::Store { token, aor, changes } => {
                 self.store(shard, token, &aor, &changes)
+            }
+            RegistrarAction::Report(report) => {
+                report::registrar(&report, &self.metrics);
+                None
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use offhook_engine::{Instant, Now, UnixTime};
-use offhook_sip_message::{Flow, Host, Request, Scheme, Transport, Uri};
+use offhook_sip_message::{Flow, Host, Scheme, Uri};
 
 /// The preference of a contact without `q`, in thousandths.
 pub(crate) const DEFAULT_Q_MILLI: u16 = 1000;
@@ -57,7 +57,7 @@ pub struct BindingParts<'a> {
     pub q_milli: u16,
     /// The way the REGISTER came. Of a binding from the store, `connection` is `None`.
     pub flow: Flow,
-    /// Whether the REGISTER passed a NAT; see [`request_behind_nat`] and [`contact_behind_nat`].
+    /// Whether the REGISTER passed a NAT; see [`offhook_sip_core::passed_nat`].
     pub behind_nat: bool,
     /// When it ends.
     pub expires_at: UnixTime,
@@ -250,33 +250,6 @@ impl fmt::Debug for Binding {
     }
 }
 
-/// Whether a REGISTER that came by `flow` passed a NAT: its top Via names another address than the one
-/// it came from, or asks for `rport` (so the sender listens where it sends from, RFC 3581 section 3) and
-/// names another port. A host name in the Via tells nothing.
-#[must_use]
-pub fn request_behind_nat(request: &Request, flow: &Flow) -> bool {
-    let via = request.top_via();
-    let sent_by = via.sent_by();
-    let port = sent_by.port.unwrap_or_else(|| flow.transport.default_port());
-    flow.transport == Transport::Udp
-        && sent_by.host.ip().is_some_and(|ip| {
-            ip.to_canonical() != flow.remote.ip().to_canonical()
-                || (via.rport().is_some() && port != flow.remote.port())
-        })
-}
-
-/// The same judgement for a binding from the store, of which the Via is not known: its contact names
-/// another address or port than the one it came from.
-#[must_use]
-pub fn contact_behind_nat(contact: &[u8], flow: &Flow) -> bool {
-    let Ok(uri) = Uri::parse(contact) else { return false };
-    let port = uri.port.unwrap_or_else(|| flow.transport.default_port());
-    flow.transport == Transport::Udp
-        && uri.host.ip().is_some_and(|ip| {
-            ip.to_canonical() != flow.remote.ip().to_canonical() || port != flow.remote.port()
-        })
-}
-
 fn canonical_contact(contact: &[u8]) -> String {
     let Ok(uri) = Uri::parse(contact) else {
         return String::from_utf8_lossy(contact).into_owned();
@@ -313,6 +286,8 @@ fn push_host(key: &mut String, host: Host<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use offhook_sip_message::Transport;
+
     use super::*;
 
     fn now() -> Now {
@@ -390,16 +365,5 @@ mod tests {
             assert_eq!(binding(contact, None).contact_key(), key);
         }
         assert_eq!(binding("sip:a@x", Some(("<urn:uuid:1>", 2))).contact_key(), "<urn:uuid:1>#2");
-    }
-
-    #[test]
-    fn a_contact_shows_a_nat() {
-        let from = flow("203.0.113.5:40000");
-        assert!(contact_behind_nat(b"sip:a@10.0.0.5:5060", &from));
-        assert!(contact_behind_nat(b"sip:a@203.0.113.5", &from));
-        assert!(!contact_behind_nat(b"sip:a@203.0.113.5:40000", &from));
-        assert!(!contact_behind_nat(b"sip:a@phone.example", &from));
-        let tcp = Flow { transport: Transport::Tcp, ..from };
-        assert!(!contact_behind_nat(b"sip:a@10.0.0.5:5060", &tcp));
     }
 }

@@ -1,10 +1,11 @@
 //! What the registrar is told and what it wants done.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use offhook_sip_core::Ha1;
-use offhook_sip_message::{Flow, Request};
+use offhook_sip_message::{Flow, Request, StatusCode};
 
 use crate::Binding;
 
@@ -126,5 +127,39 @@ pub enum Action {
         aor: Arc<str>,
         /// What changes.
         changes: Arc<[Change]>,
+    },
+    /// Something that logs want to know.
+    Report(Report),
+}
+
+/// A noteworthy event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The bindings of an address of record have changed, durably.
+    Registered {
+        /// The Call-ID.
+        call_id: Bytes,
+        /// The address of record.
+        aor: Arc<str>,
+        /// How many bindings it has from here on.
+        bindings: usize,
+    },
+    /// Credentials were presented that are not those of the user they name.
+    WrongCredentials {
+        /// The Call-ID.
+        call_id: Bytes,
+        /// The address of record that was to be registered.
+        aor: Arc<str>,
+        /// Where the request came from.
+        remote: SocketAddr,
+    },
+    /// A REGISTER was refused.
+    Refused {
+        /// The Call-ID.
+        call_id: Bytes,
+        /// The status.
+        status: StatusCode,
+        /// Why, in words.
+        reason: &'static str,
     },
 }

@@ -22,7 +22,6 @@
 //! are of ordinary length (`tests/memory.rs` measures it; Kamailio: 600 to 1,000). The texts of a binding
 //! are one allocation, shared by its clones.
 
-mod account;
 mod answer;
 mod binding;
 mod config;
@@ -35,8 +34,10 @@ mod registrar;
 mod registration;
 mod table;
 
-pub use binding::{Binding, BindingParts, BindingTooLong, contact_behind_nat, request_behind_nat};
+pub use binding::{Binding, BindingParts, BindingTooLong};
 pub use config::{Authentication, RegistrarConfig};
 pub use counters::Counters;
-pub use interface::{Action, Change, CredentialsFound, Input, LoadedBinding, StoreOutcome, Token};
+pub use interface::{
+    Action, Change, CredentialsFound, Input, LoadedBinding, Report, StoreOutcome, Token,
+};
 pub use registrar::Registrar;

@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use foldhash::fast::FixedState;
 use offhook_engine::{Engine, Instant, Now};
 use offhook_sip_core::{Authenticator, Effect, Received, ServerId, Transactions};
@@ -43,6 +44,12 @@ struct Arrival {
     flow: Flow,
     aor: Arc<str>,
     at: Instant,
+}
+
+impl Arrival {
+    fn call_id(&self) -> Bytes {
+        self.request.bytes().slice_ref(self.request.call_id())
+    }
 }
 
 /// An address of record with a store in flight.

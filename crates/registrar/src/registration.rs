@@ -1,9 +1,10 @@
 //! What a REGISTER changes: RFC 3261 section 10.3 steps 6 and 7, as a function of what there is.
 
 use offhook_engine::{Now, UnixTime};
+use offhook_sip_core::passed_nat;
 use offhook_sip_message::{Contact, Flow, HeaderName, NameAddr, ParseError, Request};
 
-use crate::binding::{BindingParts, DEFAULT_Q_MILLI, request_behind_nat};
+use crate::binding::{BindingParts, DEFAULT_Q_MILLI};
 use crate::refusal::Refusal;
 use crate::{Binding, Change, RegistrarConfig};
 
@@ -97,7 +98,7 @@ impl<'a> Registration<'a> {
             path: request.values(HeaderName::Path).collect(),
             // A malformed value counts as absent (section 20.19 says so of Expires in Contact).
             expires_s: request.expires().ok().flatten(),
-            behind_nat: request_behind_nat(request, flow),
+            behind_nat: passed_nat(request, flow),
             now,
         })
     }

@@ -76,6 +76,18 @@ impl Domains {
         }
         Some(aor)
     }
+
+    /// The address of record that the user name in credentials stands for (RFC 3261 section 22.1): it
+    /// may name a domain of ours, else it is a user of the domain of `beside`, the URI whose owner the
+    /// sender claims to be. `None` if it can be nobody of ours.
+    #[must_use]
+    pub fn aor_of_username(&self, username: &str, beside: &Uri<'_>) -> Option<String> {
+        if username.contains('@') {
+            return self.aor(&Uri::parse(format!("sip:{username}").as_bytes()).ok()?);
+        }
+        let domain = self.canonical(beside.host)?;
+        Some(if domain.is_empty() { username.to_owned() } else { format!("{username}@{domain}") })
+    }
 }
 
 /// The unescaped user part as an account name, if it can be one.
@@ -116,5 +128,19 @@ mod tests {
         assert_eq!(aor("sip:192.0.2.1"), None);
         assert_eq!(aor("sip:a%40b@localhost"), None, "an escaped @ cannot pass for a domain");
         assert_eq!(aor("sip:a%00b@localhost"), None);
+    }
+
+    #[test]
+    fn a_username_may_name_its_domain() {
+        let domains = domains();
+        let named = |username: &str, beside: &str| {
+            domains.aor_of_username(username, &Uri::parse(beside.as_bytes()).unwrap())
+        };
+        assert_eq!(named("alice", "sip:x@localhost").as_deref(), Some("alice"));
+        assert_eq!(named("alice", "sip:x@other.org").as_deref(), Some("alice@other.org"));
+        assert_eq!(named("alice@other.org", "sip:x@localhost").as_deref(), Some("alice@other.org"));
+        assert_eq!(named("alice@localhost", "sip:x@other.org").as_deref(), Some("alice"));
+        assert_eq!(named("alice", "sip:x@elsewhere.net"), None);
+        assert_eq!(named("alice@elsewhere.net", "sip:x@localhost"), None);
     }
 }

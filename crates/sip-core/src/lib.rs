@@ -19,6 +19,7 @@ mod domains;
 mod error;
 pub mod flow_token;
 mod mac;
+mod nat;
 mod random;
 mod server_invite;
 mod server_non_invite;
@@ -36,6 +37,7 @@ pub use self::digest::{
 pub use self::domains::Domains;
 pub use self::error::{DigestError, TokenError};
 pub use self::flow_token::FlowTokens;
+pub use self::nat::passed_nat;
 pub use self::server_invite::ServerInvite;
 pub use self::server_non_invite::ServerNonInvite;
 pub use self::timing::{Timer, TimerConfig, Timing};

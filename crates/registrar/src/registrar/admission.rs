@@ -1,12 +1,13 @@
 //! Who may register: RFC 3261 section 10.3 steps 1 to 4.
 
+use std::sync::Arc;
+
 use offhook_engine::Now;
-use offhook_sip_core::{Ha1, Refusal as DigestRefusal, ServerId, Verdict};
+use offhook_sip_core::{Ha1, ServerId, Verdict};
 use offhook_sip_message::{Flow, HeaderName, Method, Request};
 
 use super::{Arrival, Registrar, Work};
-use crate::account::claimed_aor;
-use crate::interface::{Action, CredentialsFound, Token};
+use crate::interface::{Action, CredentialsFound, Report, Token};
 use crate::refusal::Refusal;
 
 /// The option tags that may stand in Require.
@@ -35,7 +36,7 @@ impl Registrar {
             None => Some(arrival.aor.to_string()),
             Some(authenticator) => match authenticator.claimed_user(&arrival.request) {
                 None => return self.challenge(&arrival, false, now),
-                Some(user) => claimed_aor(&self.config.domains, &arrival.request, &user),
+                Some(user) => self.config.domains.aor_of_username(&user, &arrival.request.to().uri),
             },
         };
         let Some(claimed) = claimed else {
@@ -84,7 +85,16 @@ impl Registrar {
         match self.verdict(&arrival.request, hashes, now) {
             Ok(()) if claimed == *arrival.aor => self.serve(*arrival, now),
             Ok(()) => self.refuse_arrival(&arrival, &Refusal::NotOwner, now),
-            Err(Unproven::Challenge { stale }) => self.challenge(&arrival, stale, now),
+            Err(Unproven::Challenge { stale }) => {
+                if !stale {
+                    self.actions.push_back(Action::Report(Report::WrongCredentials {
+                        call_id: arrival.call_id(),
+                        aor: Arc::clone(&arrival.aor),
+                        remote: arrival.flow.remote,
+                    }));
+                }
+                self.challenge(&arrival, stale, now);
+            }
             Err(Unproven::UnknownUser) => {
                 self.refuse_arrival(&arrival, &Refusal::UnknownUser, now);
             }
@@ -102,21 +112,10 @@ impl Registrar {
         };
         // For an unknown user the same work is done and the same answer given as for a wrong password:
         // who tries names learns nothing.
-        match authenticator.verify(request, &hashes.unwrap_or_default(), now) {
-            Verdict::Accepted => Ok(()),
-            Verdict::Stale | Verdict::Replayed => Err(Unproven::Challenge { stale: true }),
-            // A nonce of another engine, or of this one before a restart: the phone need not ask its user
-            // for another password.
-            Verdict::Refused(DigestRefusal::ForeignNonce) => {
-                Err(Unproven::Challenge { stale: true })
-            }
-            Verdict::Refused(
-                DigestRefusal::UnknownUser
-                | DigestRefusal::WrongResponse
-                | DigestRefusal::OtherUri
-                | DigestRefusal::AlgorithmMismatch
-                | DigestRefusal::QopNotOffered,
-            ) => Err(Unproven::Challenge { stale: false }),
+        let verdict = authenticator.verify(request, &hashes.unwrap_or_default(), now);
+        if verdict == Verdict::Accepted {
+            return Ok(());
         }
+        Err(Unproven::Challenge { stale: verdict.is_stale() })
     }
 }

@@ -9,6 +9,7 @@ use offhook_sip_message::{Flow, Request, StatusCode};
 
 use super::{Arrival, Registrar};
 use crate::answer;
+use crate::interface::{Action, Report};
 use crate::refusal::Refusal;
 
 impl Registrar {
@@ -58,6 +59,11 @@ impl Registrar {
             | Refusal::OutOfOrder
             | Refusal::TooLong => self.counters.refused += 1,
         }
+        self.actions.push_back(Action::Report(Report::Refused {
+            call_id: request.bytes().slice_ref(request.call_id()),
+            status: refusal.status(),
+            reason: refusal.reason().unwrap_or_else(|| refusal.status().reason()),
+        }));
         let response: Bytes = answer::refused(request, flow, &self.tag(request), refusal);
         self.transactions.respond(server, refusal.status(), response, now.mono);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use offhook_engine::Now;
 
 use super::{Arrival, Busy, Registrar, Work};
-use crate::interface::{Action, Change, StoreOutcome, Token};
+use crate::interface::{Action, Change, Report, StoreOutcome, Token};
 use crate::registration::plan;
 
 impl Registrar {
@@ -63,6 +63,10 @@ impl Registrar {
                 self.table.apply(&aor, &changes);
                 if let Some(arrival) = arrival {
                     self.counters.registered += 1;
+                    let call_id = arrival.call_id();
+                    let bindings = self.table.live(&aor, now.mono).count();
+                    let report = Report::Registered { call_id, aor: Arc::clone(&aor), bindings };
+                    self.actions.push_back(Action::Report(report));
                     self.accept(&arrival, now);
                 }
             }

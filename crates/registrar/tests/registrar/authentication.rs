@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use offhook_registrar::{Authentication, CredentialsFound, Input, StoreOutcome};
+use offhook_registrar::{Authentication, CredentialsFound, Input, Report, StoreOutcome};
 use offhook_sip_core::{Algorithm, AuthRole, AuthenticatorConfig, Ha1};
 use offhook_sip_message::{HeaderName, Response};
 use offhook_testkit::messages::RequestSketch;
@@ -77,7 +77,12 @@ fn a_phone_is_challenged_and_registers_with_its_password() {
     let nonce = nonce(&answer);
     let second = try_it(&mut desk, &with_password(2, &nonce, "secret", 1), true);
     assert_eq!(second.stores.len(), 1);
-    assert_eq!(desk.stored(second.stores[0].0, StoreOutcome::Durable).status(), 200);
+    let done = desk.stored(second.stores[0].0, StoreOutcome::Durable);
+    assert_eq!(done.status(), 200);
+    let Report::Registered { aor, bindings, .. } = &done.reports[0] else {
+        panic!("{:?}", done.reports)
+    };
+    assert_eq!((&**aor, *bindings), ("alice", 1), "the log can say who registered");
     let refresh = try_it(&mut desk, &with_password(3, &nonce, "secret", 2), true);
     assert_eq!(refresh.stores.len(), 1, "the nonce serves on");
 }
@@ -104,6 +109,8 @@ fn a_wrong_password_and_an_unknown_user_look_the_same() {
         let nonce = nonce(&try_it(&mut desk, &register(1), known).answer());
         let wanted = try_it(&mut desk, &with_password(2, &nonce, password, 1), known);
         assert!(wanted.stores.is_empty());
+        let in_log = matches!(wanted.reports[..], [Report::WrongCredentials { .. }]);
+        assert!(in_log, "the operator learns what the sender does not: {:?}", wanted.reports);
         shape(&wanted.answer())
     };
     let wrong = attempt("guess", true);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use offhook_engine::{Engine, Now};
 use offhook_registrar::{
-    Action, Authentication, Change, CredentialsFound, Input, Registrar, RegistrarConfig,
+    Action, Authentication, Change, CredentialsFound, Input, Registrar, RegistrarConfig, Report,
     StoreOutcome, Token,
 };
 use offhook_sip_core::Domains;
@@ -28,6 +28,7 @@ pub(crate) struct Wanted {
     pub(crate) sent: Vec<(Flow, Bytes)>,
     pub(crate) credentials: Vec<(Token, String)>,
     pub(crate) stores: Vec<(Token, String, Vec<Change>)>,
+    pub(crate) reports: Vec<Report>,
 }
 
 impl Wanted {
@@ -135,6 +136,7 @@ impl Desk {
                 Action::Store { token, aor, changes } => {
                     wanted.stores.push((token, aor.to_string(), changes.to_vec()));
                 }
+                Action::Report(report) => wanted.reports.push(report),
             }
         }
         wanted
@@ -146,6 +148,7 @@ impl Wanted {
         self.sent.extend(other.sent);
         self.credentials.extend(other.credentials);
         self.stores.extend(other.stores);
+        self.reports.extend(other.reports);
     }
 }
 

@@ -75,6 +75,9 @@ impl Verdict {
     pub fn is_stale(self) -> bool {
         match self {
             Self::Stale | Self::Replayed => true,
+            // The nonce of another shard, or of this one before a restart: the client repeats the
+            // request with the new nonce, and its user is not asked for another password.
+            Self::Refused(Refusal::ForeignNonce) => true,
             Self::Accepted | Self::Refused(_) => false,
         }
     }
