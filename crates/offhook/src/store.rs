@@ -1,6 +1,6 @@
 //! The database, opened for one command.
 
-use offhook_database::{Database, DatabaseError, DatabaseOptions};
+use offhook_database::{Database, DatabaseOptions};
 use offhook_platform::{Config, SystemClock, create_data_dir};
 
 use crate::error::CommandError;
@@ -8,7 +8,7 @@ use crate::error::CommandError;
 /// Opens the configured database, with the data directory made if that is where it lives.
 pub(crate) async fn open(config: &Config) -> Result<Database, CommandError> {
     create_data_dir(config)?;
-    let url = config.database_url().expose().parse().map_err(DatabaseError::from)?;
+    let url = config.database_url().expose().parse()?;
     let options = DatabaseOptions {
         // One command at a time needs no more.
         max_connections: 1,

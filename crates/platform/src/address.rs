@@ -108,13 +108,13 @@ fn choose(setting: Advertise, bound: IpAddr, routes: &impl Routes) -> Advertised
     Advertised { address: loopback, found: Found::LoopbackOnly }
 }
 
-/// An address that only the default route leads to: documentation prefixes (RFC 5737, RFC 3849) are
-/// routed nowhere in particular.
+/// An address that only the default route leads to: a root name server, which is on nobody's own
+/// network. (Documentation prefixes are: test networks use them.)
 const fn far_away(v6: bool) -> IpAddr {
     if v6 {
-        IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))
+        IpAddr::V6(Ipv6Addr::new(0x2001, 0x503, 0xba3e, 0, 0, 0, 2, 0x30))
     } else {
-        IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))
+        IpAddr::V4(Ipv4Addr::new(198, 41, 0, 4))
     }
 }
 

@@ -50,18 +50,20 @@ fn examine_one(
     own: &[IpAddr],
 ) -> Finding {
     let Advertised { address, found } = advertised;
+    // The whole of 127.0.0.0/8 is this machine's, and only 127.0.0.1 is on its list.
+    let is_own = address.is_loopback() || own.contains(address);
     let detail = format!("{address} ({found})");
     match found {
         Found::LoopbackOnly => Finding::warn(subject, detail).mend(format!(
             "connect this machine to a network, or set `{key}` to the address that phones reach"
         )),
-        Found::Configured if !own.contains(address) => Finding::ok(
+        Found::Configured if !is_own => Finding::ok(
             subject,
             format!(
                 "{detail}; it is none of this machine's, so a router in front must pass the ports on"
             ),
         ),
-        Found::Listener if !own.contains(address) => {
+        Found::Listener if !is_own => {
             Finding::fail(subject, format!("{bound} is no address of this machine"))
                 .mend("listen on an address that it has, or on 0.0.0.0 for all")
         }

@@ -33,12 +33,27 @@ pub(super) fn add(layers: &mut Layers<'_>, schema: &Schema, variables: &BTreeMap
     }
     let known: Vec<String> = schema.keys().iter().flat_map(names_of).collect();
     for (name, content) in variables {
-        let is_ours = name.starts_with(PREFIX) && !RESERVED.contains(&name.as_str());
-        if is_ours && !known.contains(name) && !is_from_kubernetes(name) {
+        if !known.contains(name) && is_meant_for_us(name, schema) {
             layers.faults.push(unknown(name, content, &known));
         }
     }
 }
+
+/// True for a variable that can only be a setting of ours. Others may begin with our prefix and mean
+/// something to a script or a test.
+fn is_meant_for_us(name: &str, schema: &Schema) -> bool {
+    let Some(rest) = name.strip_prefix(PREFIX) else { return false };
+    if RESERVED.contains(&name) || is_from_kubernetes(name) {
+        return false;
+    }
+    let first_word = rest.split('_').next().unwrap_or_default().to_ascii_lowercase();
+    rest.contains("__")
+        || schema.has_section(&first_word)
+        || strsim::damerau_levenshtein(rest, TOP_LEVEL) <= 2
+}
+
+/// The one key above all sections, as a variable has it.
+const TOP_LEVEL: &str = "DATA_DIR";
 
 fn add_key(
     layers: &mut Layers<'_>,
@@ -103,7 +118,24 @@ fn is_from_kubernetes(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_from_kubernetes;
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn variables_that_can_only_be_meant_for_us() {
+        for (name, expected) in [
+            ("OFFHOOK_SIP__LISEN", true),
+            ("OFFHOOK_SPI__LISTEN", true),
+            ("OFFHOOK_SIP_LISTEN", true),
+            ("OFFHOOK_DATADIR", true),
+            ("OFFHOOK_BIN_DIR", false),
+            ("OFFHOOK_CONFIG", false),
+            ("OFFHOOK_PROXY_SERVICE_PORT", false),
+            ("PATH", false),
+        ] {
+            assert_eq!(is_meant_for_us(name, &Config::schema()), expected, "{name}");
+        }
+    }
 
     #[test]
     fn service_variables_of_kubernetes() {
