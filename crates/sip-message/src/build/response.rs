@@ -46,7 +46,7 @@ impl<'a> ResponseBuilder<'a> {
 
     /// Sets the To tag, unless the request's To has one.
     pub fn to_tag(mut self, tag: &'a [u8]) -> Self {
-        self.to_tag = Some(tag);
+        self.to_tag = self.request.to().tag().is_none().then_some(tag);
         self
     }
 
@@ -80,56 +80,62 @@ impl<'a> ResponseBuilder<'a> {
     /// The response.
     #[must_use]
     pub fn finish(self) -> Bytes {
-        let request = self.request;
-        let mut out = Vec::with_capacity(self.capacity());
-        let reason = self.reason.unwrap_or_else(|| self.status.reason());
-        out.extend_from_slice(b"SIP/2.0 ");
-        out.extend_from_slice(&self.status.digits());
-        out.push(b' ');
-        write_value(&mut out, reason.as_bytes());
-        out.extend_from_slice(b"\r\n");
-        self.write_vias(&mut out);
-        write_line(&mut out, b"From", request.header(HeaderName::From).unwrap_or_default());
-        out.extend_from_slice(b"To: ");
-        write_value(&mut out, request.header(HeaderName::To).unwrap_or_default());
-        if let (Some(tag), None) = (self.to_tag, request.to().tag()) {
-            out.extend_from_slice(b";tag=");
-            write_value(&mut out, tag);
-        }
-        out.extend_from_slice(b"\r\n");
-        write_line(&mut out, b"Call-ID", request.call_id());
-        write_line(&mut out, b"CSeq", request.header(HeaderName::CSeq).unwrap_or_default());
-        if self.creates_dialog() {
-            for value in request.lines(HeaderName::RecordRoute) {
-                write_line(&mut out, b"Record-Route", value);
-            }
-        }
-        if let (StatusCode::TRYING, Some(value)) =
-            (self.status, request.header(HeaderName::Timestamp))
-        {
-            write_line(&mut out, b"Timestamp", value);
-        }
-        out.extend_from_slice(self.extra.as_slice());
-        if let Some(content_type) = self.content_type {
-            write_line(&mut out, b"Content-Type", content_type);
-        }
-        let mut length = Scratch::default();
-        length.push_number(self.body.len() as u64);
-        write_line(&mut out, b"Content-Length", length.as_slice());
-        out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(self.body);
+        // A buffer of just the right length becomes `Bytes` without a second allocation.
+        let mut length = Length(0);
+        self.write(&mut length);
+        let mut out = Vec::with_capacity(length.0);
+        self.write(&mut out);
         Bytes::from(out)
     }
 
-    fn write_vias(&self, out: &mut Vec<u8>) {
+    fn write(&self, out: &mut impl Sink) {
+        let request = self.request;
+        out.put(b"SIP/2.0 ");
+        out.put(&self.status.digits());
+        out.put(b" ");
+        out.put_value(self.reason.unwrap_or_else(|| self.status.reason()).as_bytes());
+        out.put(b"\r\n");
+        self.write_vias(out);
+        out.put_line(b"From: ", request.header(HeaderName::From).unwrap_or_default());
+        out.put(b"To: ");
+        out.put_value(request.header(HeaderName::To).unwrap_or_default());
+        if let Some(tag) = self.to_tag {
+            out.put(b";tag=");
+            out.put_value(tag);
+        }
+        out.put(b"\r\n");
+        out.put_line(b"Call-ID: ", request.call_id());
+        out.put_line(b"CSeq: ", request.header(HeaderName::CSeq).unwrap_or_default());
+        if self.creates_dialog() {
+            for value in request.lines(HeaderName::RecordRoute) {
+                out.put_line(b"Record-Route: ", value);
+            }
+        }
+        if self.status == StatusCode::TRYING
+            && let Some(value) = request.header(HeaderName::Timestamp)
+        {
+            out.put_line(b"Timestamp: ", value);
+        }
+        out.put(self.extra.as_slice());
+        if let Some(content_type) = self.content_type {
+            out.put_line(b"Content-Type: ", content_type);
+        }
+        let mut length = Scratch::default();
+        length.push_number(self.body.len() as u64);
+        out.put_line(b"Content-Length: ", length.as_slice());
+        out.put(b"\r\n");
+        out.put(self.body);
+    }
+
+    fn write_vias(&self, out: &mut impl Sink) {
         let mut lines = self.request.lines(HeaderName::Via);
         let first = lines.next().unwrap_or_default();
-        out.extend_from_slice(b"Via: ");
-        write_value(out, self.top_via.as_slice());
-        write_value(out, &first[values::value_end(first)..]);
-        out.extend_from_slice(b"\r\n");
+        out.put(b"Via: ");
+        out.put_value(self.top_via.as_slice());
+        out.put_value(&first[values::value_end(first)..]);
+        out.put(b"\r\n");
         for value in lines {
-            write_line(out, b"Via", value);
+            out.put_line(b"Via: ", value);
         }
     }
 
@@ -137,34 +143,50 @@ impl<'a> ResponseBuilder<'a> {
         let code = self.status.as_u16();
         (101..300).contains(&code) && self.request.method().creates_dialog()
     }
+}
 
-    /// Room for the whole response: the request's head bounds what is copied from it.
-    fn capacity(&self) -> usize {
-        const FIXED_TEXT: usize = 160;
-        self.request.index().head_end()
-            + self.top_via.len()
-            + self.extra.len()
-            + self.reason.map_or(0, str::len)
-            + self.to_tag.map_or(0, <[u8]>::len)
-            + self.content_type.map_or(0, <[u8]>::len)
-            + self.body.len()
-            + FIXED_TEXT
+/// Where a response is written to.
+trait Sink {
+    fn put(&mut self, bytes: &[u8]);
+
+    /// Puts a value onto the line: folds, and whatever else would end it, become spaces.
+    fn put_value(&mut self, value: &[u8]);
+
+    /// Puts a header line; the name comes with its colon and space.
+    fn put_line(&mut self, name: &[u8], value: &[u8]) {
+        self.put(name);
+        self.put_value(value);
+        self.put(b"\r\n");
     }
 }
 
-fn write_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    out.extend_from_slice(name);
-    out.extend_from_slice(b": ");
-    write_value(out, value);
-    out.extend_from_slice(b"\r\n");
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    fn put_value(&mut self, value: &[u8]) {
+        let start = self.len();
+        self.extend_from_slice(value);
+        if memchr::memchr3(b'\r', b'\n', 0, value).is_some() {
+            for byte in &mut self[start..] {
+                if matches!(byte, b'\r' | b'\n' | 0) {
+                    *byte = b' ';
+                }
+            }
+        }
+    }
 }
 
-/// Copies a value onto the line: folds, and whatever else would end it, become spaces.
-fn write_value(out: &mut Vec<u8>, value: &[u8]) {
-    if memchr::memchr3(b'\r', b'\n', 0, value).is_none() {
-        out.extend_from_slice(value);
-    } else {
-        let clean = |b: &u8| if matches!(b, b'\r' | b'\n' | 0) { b' ' } else { *b };
-        out.extend(value.iter().map(clean));
+/// Counts the bytes that a response will have.
+struct Length(usize);
+
+impl Sink for Length {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
+
+    fn put_value(&mut self, value: &[u8]) {
+        self.0 += value.len();
     }
 }

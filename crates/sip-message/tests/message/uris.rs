@@ -71,7 +71,9 @@ proptest! {
             _ => char::from(*b).to_string(),
         }).collect();
         // Hexadecimal digits of an escape are letters too, so leave such users alone.
-        prop_assume!(!user.contains(&b'%'));
+        if user.contains(&b'%') {
+            return Ok(());
+        }
         let upper = String::from_utf8_lossy(host).to_uppercase();
         let (plain, other) = (
             format!("sip:{}@{}", String::from_utf8_lossy(user), String::from_utf8_lossy(host)),
