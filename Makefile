@@ -24,7 +24,7 @@ lint:
 # One build for all, so that the binaries under test are those that were just compiled.
 tests: ## Unit tests, simulations, and the real binaries against real peers
 	cargo build --workspace --bins --tests --locked
-	OFFHOOK_BIN_DIR=$(target)/debug cargo test --workspace --locked
+	BINARIES_UNDER_TEST=$(target)/debug cargo test --workspace --locked
 
 docker: ## The compose files, where the machine can run a Docker daemon
 	integration-tests/docker/run --where-possible

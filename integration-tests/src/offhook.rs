@@ -45,7 +45,7 @@ impl Program {
         }
     }
 
-    /// The executable: in `OFFHOOK_BIN_DIR` where that is set, else freshly built by cargo.
+    /// The executable: in `BINARIES_UNDER_TEST` where that is set, else freshly built by cargo.
     ///
     /// # Panics
     /// When the workspace cannot be built.
@@ -53,7 +53,7 @@ impl Program {
     pub fn path(self) -> PathBuf {
         static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
         let directory = DIRECTORY
-            .get_or_init(|| std::env::var_os("OFFHOOK_BIN_DIR").map_or_else(build, PathBuf::from));
+            .get_or_init(|| std::env::var_os("BINARIES_UNDER_TEST").map_or_else(build, PathBuf::from));
         directory.join(self.name())
     }
 }
@@ -292,8 +292,11 @@ impl Offhook {
             command.arg("--set").arg(format!("{key}={value}"));
         }
         // What the machine's user has set must not change a test.
-        for name in ["DATABASE_URL", "RUST_LOG"] {
-            command.env_remove(name);
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("OFFHOOK_") || ["DATABASE_URL", "RUST_LOG"].contains(&&*name) {
+                command.env_remove(&*name);
+            }
         }
         command.current_dir(self.directory.path()).stdin(Stdio::null());
         command
