@@ -125,6 +125,13 @@ impl Platform {
             ControlSocket::open(directory, self.program.control_socket())?;
         let http = bind(HTTP, self.config.http.listen).await?;
         let metrics = bind(METRICS, self.config.metrics.listen).await?;
+        tracing::info!(
+            program = self.program.name(),
+            version = env!("CARGO_PKG_VERSION"),
+            node = self.config.node.name(),
+            database = %self.config.database_url(),
+            "starting"
+        );
         let mut metrics_task = JoinSet::new();
         let metrics = match metrics {
             Some((addr, listener)) => {
