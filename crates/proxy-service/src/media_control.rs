@@ -46,9 +46,11 @@ pub(crate) fn command(call_id: Bytes, verb: MediaVerb) -> Command {
             exchange.to_tag = Some(to_tag);
             Command::Answer(Box::new(with_options(exchange)))
         }
-        MediaVerb::Delete { from_tag } => {
+        MediaVerb::Delete { from_tag, to_tag } => {
             let mut delete = Delete::new(call_id);
             delete.from_tag = Some(from_tag);
+            delete.honour_to_tag = to_tag.is_some();
+            delete.to_tag = to_tag;
             Command::Delete(delete)
         }
     }

@@ -125,6 +125,9 @@ pub enum MediaVerb {
     Delete {
         /// Whose tag the ending request carried in From.
         from_tag: Bytes,
+        /// Given if other dialogs of the call go on: the end is that of the dialog with this party
+        /// alone.
+        to_tag: Option<Bytes>,
     },
 }
 
@@ -198,6 +201,15 @@ pub enum Report {
         call_id: Bytes,
         /// What happened.
         event: CallReport,
+    },
+    /// Credentials were presented that are not those of the user they name.
+    WrongCredentials {
+        /// The Call-ID.
+        call_id: Bytes,
+        /// The user name as presented.
+        user: String,
+        /// Where the request came from.
+        remote: SocketAddr,
     },
     /// A request was answered by the proxy itself with an error.
     Refused {

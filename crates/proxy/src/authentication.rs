@@ -4,7 +4,7 @@ use offhook_engine::Now;
 use offhook_sip_core::Verdict;
 use offhook_sip_message::{Request, StatusCode};
 
-use crate::action::{Action, CredentialsFound};
+use crate::action::{Action, CredentialsFound, Report};
 use crate::admission::Refusal;
 use crate::context::ContextId;
 use crate::proxy::Proxy;
@@ -18,9 +18,8 @@ impl Proxy {
             return self.challenge(id, false, now);
         }
         match self.claimed_aor(&context.request) {
-            Some(aor) => self.ask(Purpose::Credentials(id), now, |token| {
-                Action::FindCredentials { token, aor }
-            }),
+            Some(aor) => self
+                .ask(Purpose::Credentials(id), now, |token| Action::FindCredentials { token, aor }),
             None => self.fail(id, &foreign_sender(), now),
         }
     }
@@ -33,12 +32,14 @@ impl Proxy {
                 return self.fail(id, &Refusal::unavailable("Directory unavailable"), now);
             }
         };
-        let Some(context) = self.contexts.get_mut(&id) else { return };
+        let Some(context) = self.contexts.get(&id) else { return };
         let verdict = self.authenticator.verify(&context.request, &hashes, now);
         if verdict != Verdict::Accepted {
+            if !verdict.is_stale() {
+                self.report_wrong_credentials(id);
+            }
             return self.challenge(id, verdict.is_stale(), now);
         }
-        context.authenticated = true;
         if self.speaks_for_itself(id) {
             self.find_targets(id, now);
         } else {
@@ -58,6 +59,17 @@ impl Proxy {
     fn claimed_aor(&self, request: &Request) -> Option<String> {
         let user = self.authenticator.claimed_user(request)?;
         self.config.domains.aor_of_username(&user, &request.from().uri)
+    }
+
+    fn report_wrong_credentials(&mut self, id: ContextId) {
+        let Some(context) = self.contexts.get(&id) else { return };
+        let request = &context.request;
+        let report = Report::WrongCredentials {
+            call_id: request.bytes().slice_ref(request.call_id()),
+            user: self.authenticator.claimed_user(request).unwrap_or_default(),
+            remote: context.flow.remote,
+        };
+        self.act(Action::Report(report));
     }
 
     fn challenge(&mut self, id: ContextId, stale: bool, now: Now) {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use foldhash::fast::FixedState;
 use offhook_engine::{TimerId, UnixTime};
 use offhook_sip_message::Request;
+use smallvec::SmallVec;
 
 /// A call in progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,11 +36,33 @@ pub enum CallState {
     Answered,
 }
 
+/// The most dialogs of one call that are told apart: as many phones can pick it up at the same moment.
+const MAX_DIALOGS: usize = 8;
+
 /// The calls of one shard, by Call-ID.
 #[derive(Debug)]
 pub(crate) struct Calls {
     max: usize,
-    calls: HashMap<Bytes, (Call, TimerId), FixedState>,
+    calls: HashMap<Bytes, Listed, FixedState>,
+}
+
+#[derive(Debug)]
+struct Listed {
+    call: Call,
+    /// The To tags of the 2xx that went back: one, unless several forks answered.
+    dialogs: SmallVec<[Bytes; 1]>,
+    expiry: TimerId,
+}
+
+/// What the end of a dialog means to its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HangUp {
+    /// The call is over, and was taken off the list; this was its expiry timer.
+    Over(TimerId),
+    /// Another phone that answered the call is still in it.
+    OthersRemain,
+    /// The list knows no such dialog.
+    Unknown,
 }
 
 impl Calls {
@@ -70,28 +93,46 @@ impl Calls {
             answered: None,
             relayed,
         };
-        self.calls.insert(call_id, (call, expiry));
+        self.calls.insert(call_id, Listed { call, dialogs: SmallVec::new(), expiry });
     }
 
-    /// Notes the answer; `false` if the call is not listed or was answered before.
-    pub(crate) fn answer(&mut self, call_id: &[u8], now: UnixTime) -> bool {
-        let Some((call, _)) = self.calls.get_mut(call_id) else { return false };
-        if call.state == CallState::Answered {
-            return false;
+    /// Notes the answer of the phone with this tag; `false` if the call is not listed or was answered
+    /// before.
+    pub(crate) fn answer(&mut self, call_id: &[u8], tag: Bytes, now: UnixTime) -> bool {
+        let Some(listed) = self.calls.get_mut(call_id) else { return false };
+        if listed.dialogs.len() < MAX_DIALOGS && !listed.dialogs.contains(&tag) {
+            listed.dialogs.push(tag);
         }
-        call.state = CallState::Answered;
-        call.answered = Some(now);
-        true
+        let is_first = listed.call.state == CallState::Ringing;
+        if is_first {
+            listed.call.state = CallState::Answered;
+            listed.call.answered = Some(now);
+        }
+        is_first
     }
 
     /// Whether the call is listed and not yet answered.
     pub(crate) fn is_ringing(&self, call_id: &[u8]) -> bool {
-        self.calls.get(call_id).is_some_and(|(call, _)| call.state == CallState::Ringing)
+        self.calls.get(call_id).is_some_and(|listed| listed.call.state == CallState::Ringing)
+    }
+
+    /// Notes the end of the dialog between two tags.
+    pub(crate) fn hang_up(&mut self, call_id: &[u8], tags: [&[u8]; 2]) -> HangUp {
+        let Some(listed) = self.calls.get_mut(call_id) else { return HangUp::Unknown };
+        let known = listed.dialogs.len();
+        listed.dialogs.retain(|dialog| !tags.contains(&&**dialog));
+        if !listed.dialogs.is_empty() {
+            HangUp::OthersRemain
+        } else if known > 0 {
+            self.end(call_id).map_or(HangUp::Unknown, HangUp::Over)
+        } else {
+            HangUp::Unknown
+        }
     }
 
     /// Takes a call off the list; returns its expiry timer.
     pub(crate) fn end(&mut self, call_id: &[u8]) -> Option<TimerId> {
-        self.calls.remove(call_id).map(|(_, expiry)| expiry)
+        self.calls.remove(call_id).map(|listed| listed.expiry)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -99,6 +140,6 @@ impl Calls {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Call> {
-        self.calls.values().map(|(call, _)| call)
+        self.calls.values().map(|listed| &listed.call)
     }
 }

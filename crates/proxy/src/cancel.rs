@@ -44,10 +44,15 @@ impl Proxy {
     }
 
     /// Cancels every branch that has no final response yet; those not sent yet never will be.
+    ///
+    /// Only an INVITE can be cancelled (section 9.1). Another request's branches are left to
+    /// themselves: to wait for them would keep the response until its client has given up.
     pub(crate) fn cancel_branches(&mut self, id: ContextId, now: Now) {
         let Some(context) = self.contexts.get_mut(&id) else { return };
+        let is_invite = context.is_invite();
         for branch in &mut context.branches {
             match branch.state {
+                BranchState::Pending(_) if !is_invite => branch.state = BranchState::Done,
                 BranchState::Pending(client) => {
                     branch.state = BranchState::Cancelled(client);
                     // The transaction itself gives up 64*T1 after the CANCEL (section 9.1).

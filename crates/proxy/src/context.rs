@@ -26,8 +26,6 @@ pub(crate) struct Context {
     pub(crate) route: Route,
     /// The Max-Forwards to forward it with.
     pub(crate) max_forwards: u8,
-    /// Whether its credentials were checked here and stay here.
-    pub(crate) authenticated: bool,
     /// Whether the media relay is in the path of the call.
     pub(crate) relayed: bool,
     /// The session description to forward instead of the request's.

@@ -5,8 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 use foldhash::fast::FixedState;
 use offhook_engine::Now;
+use offhook_sip_core::passed_nat;
 use offhook_sip_message::{
-    Flow, HeaderName, Host, Method, NameAddr, Request, Response, StatusCode, Transport, Uri,
+    Auth, Edit, Flow, HeaderName, Host, Method, NameAddr, Request, Response, StatusCode, Transport,
+    Uri,
 };
 
 use crate::action::{Action, CallReport, Target, TargetsFound};
@@ -19,6 +21,9 @@ use crate::record_route::{self, Side};
 use crate::response::Owner;
 use crate::routing::Next;
 use crate::wait::Purpose;
+
+/// The most further addresses of a next hop that are tried after its first.
+const MAX_ALTERNATIVES: usize = 4;
 
 impl Proxy {
     /// Finds out where the request goes (section 16.5).
@@ -101,7 +106,7 @@ impl Proxy {
             Ok(hop) => hop,
             Err(status) => return self.branch_not_sent(id, index, status),
         };
-        match (usable_flow(&branch.target).filter(|_| !hop.is_fixed), hop.address) {
+        match (usable_flow(&branch.target), hop.address) {
             (Some(flow), HopAddress::Ip(address)) => {
                 // A lost connection leaves the Contact's address to be tried.
                 let fallback = flow_to(&self.config.interfaces, hop.transport, address, near);
@@ -135,8 +140,16 @@ impl Proxy {
             return;
         }
         let is_ack = context.server.is_none();
-        match (addresses.first(), next_hop(&context.route.next, &branch.target)) {
-            (Some(&address), Ok(hop)) => self.send_to(id, index, hop.transport, address, now),
+        let near = context.flow.local.ip();
+        match (addresses.split_first(), next_hop(&context.route.next, &branch.target)) {
+            (Some((&address, others)), Ok(hop)) => {
+                // RFC 3263 section 4.3: the next address is tried if one cannot be reached.
+                let others = others.iter().take(MAX_ALTERNATIVES);
+                branch.alternatives.extend(others.filter_map(|&other| {
+                    flow_to(&self.config.interfaces, hop.transport, other, near)
+                }));
+                self.send_to(id, index, hop.transport, address, now);
+            }
             // Section 16.6 step 7: a name without an address counts as a failed branch.
             (None, _) | (_, Err(_)) => self.branch_not_sent(id, index, StatusCode::BAD_GATEWAY),
         }
@@ -173,7 +186,13 @@ impl Proxy {
         else {
             return self.branch_not_sent(id, index, StatusCode::BAD_GATEWAY);
         };
-        let mut hop = Outgoing { context, target: &branch.target, flow, record_routes: Vec::new() };
+        let mut hop = Outgoing {
+            context,
+            target: &branch.target,
+            flow,
+            realm: &self.config.authenticator.realm,
+            record_routes: Vec::new(),
+        };
         if makes_dialog(context.request.method()) {
             hop.record_routes = self.record_routes(context, &branch.target, &flow, caller, callee);
         }
@@ -216,8 +235,8 @@ impl Proxy {
         caller: &Interface,
         callee: &Interface,
     ) -> Vec<String> {
-        let by_flow = context.flow.transport.is_reliable()
-            || sender_behind_nat(&context.request, &context.flow);
+        let by_flow =
+            context.flow.transport.is_reliable() || passed_nat(&context.request, &context.flow);
         let caller = Side { interface: caller, flow: by_flow.then_some(context.flow) };
         let callee_flow = usable_flow(target).filter(|known| known == flow);
         let callee = Side { interface: callee, flow: callee_flow };
@@ -231,6 +250,8 @@ struct Outgoing<'a> {
     context: &'a Context,
     target: &'a Target,
     flow: Flow,
+    /// Whose credentials stay here.
+    realm: &'a str,
     record_routes: Vec<String>,
 }
 
@@ -250,10 +271,7 @@ impl Outgoing<'_> {
         for value in &self.record_routes {
             edit.push_first(HeaderName::RecordRoute, value.as_bytes());
         }
-        // Section 22.3: the credentials were meant for this proxy.
-        if context.authenticated {
-            edit.remove_all(HeaderName::ProxyAuthorization);
-        }
+        self.keep_credentials(&mut edit);
         if let Some(description) = &context.description {
             edit.set_body(None, description);
         }
@@ -267,6 +285,24 @@ impl Outgoing<'_> {
         via.extend_from_slice(branch);
         edit.push_first(HeaderName::Via, &via);
         edit.finish()
+    }
+
+    /// Takes out the credentials for our realm, which were meant for this proxy (section 22.3), whether
+    /// it asked for them or not: phones send them along in dialogs too, and the other side could use
+    /// such unspent credentials in the sender's name.
+    fn keep_credentials(&self, edit: &mut Edit<'_>) {
+        let is_ours = |value: &[u8]| {
+            let realm = Auth::parse(value).ok().and_then(|credentials| credentials.get("realm"));
+            realm.is_some_and(|realm| *realm.text() == *self.realm.as_bytes())
+        };
+        let request = &self.context.request;
+        if !request.lines(HeaderName::ProxyAuthorization).any(is_ours) {
+            return;
+        }
+        edit.remove_all(HeaderName::ProxyAuthorization);
+        for line in request.lines(HeaderName::ProxyAuthorization).filter(|line| !is_ours(line)) {
+            edit.append(HeaderName::ProxyAuthorization, line);
+        }
     }
 }
 
@@ -288,22 +324,9 @@ pub(crate) fn response(
     edit.finish()
 }
 
-/// Whether a request that came by `flow` passed a NAT: its top Via names another address than the one it
-/// came from, or asks for `rport` (so the sender listens where it sends from, RFC 3581 section 3) and
-/// names another port. A host name in the Via tells nothing.
-pub(crate) fn sender_behind_nat(request: &Request, flow: &Flow) -> bool {
-    let via = request.top_via();
-    let sent_by = via.sent_by();
-    let port = sent_by.port.unwrap_or_else(|| flow.transport.default_port());
-    flow.transport == Transport::Udp
-        && sent_by.host.ip().is_some_and(|ip| {
-            ip.to_canonical() != flow.remote.ip().to_canonical()
-                || (via.rport().is_some() && port != flow.remote.port())
-        })
-}
-
 /// The flow to a target, if its Contact's address is not to be trusted: a connection that it opened,
-/// or a NAT in between.
+/// or a NAT in between. Within a dialog it leads to the next hop of a Route as well (RFC 5626
+/// section 5.3).
 fn usable_flow(target: &Target) -> Option<Flow> {
     target.flow.filter(|flow| {
         target.path.is_empty() && (target.behind_nat || flow.transport.is_reliable())
@@ -326,8 +349,6 @@ struct Hop {
     address: HopAddress,
     port: u16,
     transport: Transport,
-    /// Whether a Route or Path says so, which the target's flow does not override.
-    is_fixed: bool,
 }
 
 enum HopAddress {
@@ -337,10 +358,10 @@ enum HopAddress {
 
 /// The next hop by the topmost remaining Route, the Path, or the target's URI (section 16.6 step 7).
 fn next_hop(next: &Next, target: &Target) -> Result<Hop, StatusCode> {
-    let (text, is_fixed) = match (next, target.path.first()) {
-        (Next::Hop(hop), _) => (hop, true),
-        (Next::User(_) | Next::Platform | Next::Peer, Some(path)) => (path, true),
-        (Next::User(_) | Next::Platform | Next::Peer, None) => (&target.uri, false),
+    let text = match (next, target.path.first()) {
+        (Next::Hop(hop), _) => hop,
+        (Next::User(_) | Next::Platform | Next::Peer, Some(path)) => path,
+        (Next::User(_) | Next::Platform | Next::Peer, None) => &target.uri,
     };
     let uri = if text.starts_with(b"<") {
         NameAddr::parse(text).map(|address| address.uri)
@@ -355,7 +376,7 @@ fn next_hop(next: &Next, target: &Target) -> Result<Hop, StatusCode> {
         Host::V6(ip) => HopAddress::Ip((ip, port).into()),
         Host::Name(name) => HopAddress::Name(String::from_utf8_lossy(name).into_owned()),
     };
-    Ok(Hop { address, port, transport, is_fixed })
+    Ok(Hop { address, port, transport })
 }
 
 /// Whether a request of this method starts a dialog or refreshes its targets, so that the proxy asks to

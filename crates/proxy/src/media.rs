@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use offhook_engine::Now;
-use offhook_sip_core::ServerId;
+use offhook_sip_core::{ServerId, passed_nat};
 use offhook_sip_message::{Head, Method, Request, Response, StatusCode};
 
 use crate::action::{Action, MediaOutcome, MediaVerb};
@@ -64,12 +64,14 @@ impl Proxy {
 
     /// Sends a response upstream, by way of the relay if it carries a description for it.
     pub(crate) fn send_upstream(&mut self, upstream: Upstream, response: Response, now: Now) {
-        let verb = response_verb(&response, upstream.offered).filter(|_| upstream.relayed);
+        let verb = response_verb(&response, &upstream).filter(|_| upstream.relayed);
         let held = HeldResponse { server: upstream.server, response };
         match verb {
             None => self.release_response(held, MediaOutcome::Unavailable, now),
+            // The responses that are held already say all that this one can.
+            Some(_) if !self.waits.may_hold(upstream.server) => {}
             Some(verb) => {
-                let call_id = own(&held.response, held.response.call_id());
+                let call_id = upstream.call_id;
                 let purpose = Purpose::ResponseDescription(Box::new(held));
                 self.ask(purpose, now, |token| Action::Media { token: Some(token), call_id, verb });
             }
@@ -90,20 +92,25 @@ impl Proxy {
         self.transactions.respond(held.server, held.response.status(), bytes, now.mono);
     }
 
-    /// Tells the relay that a call is over.
-    pub(crate) fn release_media(&mut self, request: &Request) {
-        let from = request.from();
+    /// Tells the relay that a call is over, or, where `others_remain` in it, the dialog of `request`.
+    pub(crate) fn release_media(&mut self, request: &Request, others_remain: bool) {
+        let (from, to) = (request.from(), request.to());
         let Some(tag) = from.tag() else { return };
-        let verb = MediaVerb::Delete { from_tag: own(request, tag) };
+        let to_tag = to.tag().filter(|_| others_remain).map(|tag| own(request, tag));
+        let verb = MediaVerb::Delete { from_tag: own(request, tag), to_tag };
         let call_id = own(request, request.call_id());
         self.act(Action::Media { token: None, call_id, verb });
     }
 }
 
 /// Where the responses of a forwarded request go, and what the relay has to do with them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Upstream {
     pub(crate) server: ServerId,
+    /// The Call-ID and From tag of the request. Those in a response are its sender's to choose, and
+    /// must not name another call to the relay.
+    pub(crate) call_id: Bytes,
+    from_tag: Option<Bytes>,
     /// Whether the relay is in the path.
     pub(crate) relayed: bool,
     /// Whether the request carried the offer, so that responses answer.
@@ -112,8 +119,14 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     pub(crate) fn of(context: &Context) -> Option<Self> {
-        let offered = has_description(&context.request);
-        Some(Self { server: context.server?, relayed: context.relayed, offered })
+        let request = &context.request;
+        Some(Self {
+            server: context.server?,
+            call_id: own(request, request.call_id()),
+            from_tag: request.from().tag().map(|tag| own(request, tag)),
+            relayed: context.relayed,
+            offered: has_description(request),
+        })
     }
 }
 
@@ -146,16 +159,15 @@ fn request_verb(request: &Request) -> Option<MediaVerb> {
 }
 
 /// What the relay has to do with the description in a response.
-fn response_verb(response: &Response, offered: bool) -> Option<MediaVerb> {
+fn response_verb(response: &Response, upstream: &Upstream) -> Option<MediaVerb> {
     let method = response.cseq().method;
     if !has_description(response) || !matches!(method, Method::Invite | Method::Update) {
         return None;
     }
-    let (from, to) = (response.from(), response.to());
-    let from_tag = own(response, from.tag()?);
-    let to_tag = own(response, to.tag()?);
+    let from_tag = upstream.from_tag.clone()?;
+    let to_tag = own(response, response.to().tag()?);
     let sdp = own(response, response.body());
-    Some(if offered {
+    Some(if upstream.offered {
         MediaVerb::Answer { from_tag, to_tag, sdp }
     } else {
         MediaVerb::Offer { from_tag: to_tag, to_tag: Some(from_tag), sdp }
@@ -169,7 +181,7 @@ pub(crate) fn has_description(head: &Head) -> bool {
 
 /// Whether either side of the call is behind a NAT, as far as its signalling shows.
 fn passes_nat(context: &Context) -> bool {
-    crate::forward::sender_behind_nat(&context.request, &context.flow)
+    passed_nat(&context.request, &context.flow)
         || context.targets.iter().any(|target| target.behind_nat)
 }
 

@@ -20,7 +20,7 @@ use crate::calls::{Call, Calls};
 use crate::config::{AuthPolicy, ProxyConfig, ShardSeed};
 use crate::context::{Context, ContextId};
 use crate::response::Owner;
-use crate::routing::{self, Next};
+use crate::routing::{self, Next, Route};
 use crate::wait::{Purpose, Waits};
 
 /// One shard of the stateful proxy.
@@ -38,7 +38,7 @@ pub struct Proxy {
     pub(crate) tags: FixedState,
     pub(crate) calls: Calls,
     next_context: u64,
-    waits: Waits,
+    pub(crate) waits: Waits,
     actions: VecDeque<Action>,
     draining: bool,
 }
@@ -67,6 +67,10 @@ pub struct Statistics {
     pub lookups: usize,
     /// Calls in progress.
     pub calls: usize,
+    /// Transactions whose events lead somewhere: to a context, or upstream after a 2xx.
+    pub links: usize,
+    /// Deadlines other than those of the transactions.
+    pub timers: usize,
 }
 
 impl Proxy {
@@ -110,6 +114,8 @@ impl Proxy {
             client_transactions: self.transactions.open_client(),
             lookups: self.waits.len(),
             calls: self.calls.len(),
+            links: self.by_server.len() + self.by_client.len(),
+            timers: self.timers.len(),
         }
     }
 
@@ -134,6 +140,9 @@ impl Proxy {
             Err(refusal) => return self.refuse(server, &request, flow, &refusal, now),
         };
         let method = request.method();
+        if server.is_none() && !self.takes_ack(&route) {
+            return;
+        }
         if route.next == Next::Platform {
             return self.answer_for_platform(server, &request, flow, now);
         }
@@ -146,8 +155,7 @@ impl Proxy {
             // Section 16.2: a proxy that has to look things up says 100 before the client repeats.
             self.answer(server, &request, flow, &Refusal::new(StatusCode::TRYING, ""), now);
         }
-        let is_free =
-            self.config.auth == AuthPolicy::Off || route.dialog.is_some() || method == Method::Ack;
+        let is_free = self.config.auth == AuthPolicy::Off || route.dialog.is_some();
         self.next_context += 1;
         let id = ContextId(self.next_context);
         if let (true, Some(server)) = (invites, server) {
@@ -159,7 +167,6 @@ impl Proxy {
             flow,
             route,
             max_forwards,
-            authenticated: false,
             relayed: false,
             description: None,
             targets: Vec::new(),
@@ -173,6 +180,14 @@ impl Proxy {
         } else {
             self.authenticate(id, now);
         }
+    }
+
+    /// Whether an ACK goes on. One that follows a 2xx carries our token, because each INVITE that
+    /// passes is record-routed; any other acknowledges what its sender has made up, or comes too late
+    /// for the failed INVITE that it was meant for. It opens no transaction, so its number is limited
+    /// here.
+    fn takes_ack(&self, route: &Route) -> bool {
+        route.dialog.is_some() && self.contexts.len() < self.config.max_transactions
     }
 
     /// Gives up a request with an answer of our own.
@@ -218,16 +233,16 @@ impl Proxy {
         self.act(Action::Report(Report::Call { call_id, event }));
     }
 
-    /// The purpose that an answer is for, if it is still wanted.
-    fn answered(&mut self, token: Token) -> Option<Purpose> {
-        let (purpose, deadline) = self.waits.take(token)?;
+    /// The purpose that an answer is for, if it is still wanted and the answer `fits` the question.
+    fn answered(&mut self, token: Token, fits: fn(&Purpose) -> bool) -> Option<Purpose> {
+        let (purpose, deadline) = self.waits.take(token, fits)?;
         self.timers.cancel(deadline);
         Some(purpose)
     }
 
     /// An answer that has not come in time counts as a failed look-up.
     fn wait_timed_out(&mut self, token: Token, now: Now) {
-        let Some((purpose, _)) = self.waits.take(token) else { return };
+        let Some((purpose, _)) = self.waits.take(token, |_| true) else { return };
         match purpose {
             Purpose::Credentials(id) => {
                 self.fail(id, &Refusal::unavailable("Directory unavailable"), now);
@@ -246,7 +261,10 @@ impl Proxy {
     }
 
     fn media_answered(&mut self, token: Token, outcome: MediaOutcome, now: Now) {
-        match self.answered(token) {
+        let fits = |purpose: &Purpose| {
+            matches!(purpose, Purpose::Description(_) | Purpose::ResponseDescription(_))
+        };
+        match self.answered(token, fits) {
             Some(Purpose::Description(id)) => self.description_rewritten(id, outcome, now),
             Some(Purpose::ResponseDescription(held)) => self.release_response(*held, outcome, now),
             Some(Purpose::Credentials(_) | Purpose::Targets(_) | Purpose::NextHop(..)) | None => {}
@@ -291,17 +309,20 @@ impl Engine for Proxy {
             Input::Request { request, flow } => self.receive_request(request, flow, now),
             Input::Response { response } => self.receive_response(response, now),
             Input::Credentials { token, found } => {
-                if let Some(Purpose::Credentials(id)) = self.answered(token) {
+                let fits = |purpose: &Purpose| matches!(purpose, Purpose::Credentials(_));
+                if let Some(Purpose::Credentials(id)) = self.answered(token, fits) {
                     self.credentials_found(id, found, now);
                 }
             }
             Input::Targets { token, found } => {
-                if let Some(Purpose::Targets(id)) = self.answered(token) {
+                let fits = |purpose: &Purpose| matches!(purpose, Purpose::Targets(_));
+                if let Some(Purpose::Targets(id)) = self.answered(token, fits) {
                     self.targets_found(id, found, now);
                 }
             }
             Input::Addresses { token, addresses } => {
-                if let Some(Purpose::NextHop(id, branch)) = self.answered(token) {
+                let fits = |purpose: &Purpose| matches!(purpose, Purpose::NextHop(..));
+                if let Some(Purpose::NextHop(id, branch)) = self.answered(token, fits) {
                     self.next_hop_resolved(id, branch, addresses, now);
                 }
             }

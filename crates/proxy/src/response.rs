@@ -10,12 +10,13 @@ use offhook_sip_message::{
 use crate::action::{Action, CallReport, Report};
 use crate::admission::Refusal;
 use crate::branch::{Branch, BranchState};
+use crate::calls::HangUp;
 use crate::context::{Context, ContextId, Final};
 use crate::media::Upstream;
 use crate::proxy::{Proxy, Timer};
 
 /// Whose a client transaction is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Owner {
     /// A branch of an open context.
     Branch(ContextId, usize),
@@ -30,17 +31,28 @@ const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, PRACK, UPDATE,
 
 impl Proxy {
     pub(crate) fn receive_response(&mut self, response: Response, now: Now) {
+        if !is_for_another(&response) {
+            return;
+        }
         // RFC 6026 section 8.9: a response without a transaction is dropped, not forwarded.
         let Some(client) = self.transactions.receive_response(&response, now.mono) else { return };
         match self.by_client.get(&client) {
-            Some(&Owner::Branch(id, index)) => {
+            Some(&Owner::Branch(id, index)) if self.is_waiting_for(id, index, client) => {
                 self.branch_answered(id, index, client, response, now);
             }
-            Some(&Owner::Answered(upstream)) if response.status().is_success() => {
+            Some(Owner::Answered(upstream)) if response.status().is_success() => {
+                let upstream = upstream.clone();
+                self.call_answered(&upstream.call_id, &response, now);
                 self.send_upstream(upstream, response, now);
             }
-            Some(Owner::Answered(_)) | None => {}
+            Some(Owner::Branch(..) | Owner::Answered(_)) | None => {}
         }
+    }
+
+    /// Whether this transaction is the one that a branch waits for.
+    fn is_waiting_for(&self, id: ContextId, index: usize, client: ClientId) -> bool {
+        let branch = self.contexts.get(&id).and_then(|context| context.branches.get(index));
+        branch.is_some_and(|branch| branch.client() == Some(client))
     }
 
     fn branch_answered(
@@ -71,6 +83,10 @@ impl Proxy {
     /// A branch ended without a response: `status` stands for it.
     pub(crate) fn branch_failed(&mut self, client: ClientId, status: StatusCode, now: Now) {
         let Some(&Owner::Branch(id, index)) = self.by_client.get(&client) else { return };
+        // A branch that has its response has no use for the news that the ACK was not delivered.
+        if !self.is_waiting_for(id, index, client) {
+            return;
+        }
         let Some(context) = self.contexts.get_mut(&id) else { return };
         let Some(branch) = context.branches.get_mut(index) else { return };
         let next = branch.alternatives.pop_front();
@@ -97,14 +113,16 @@ impl Proxy {
 
     fn provisional(&mut self, id: ContextId, index: usize, response: Response, now: Now) {
         let Some(context) = self.contexts.get_mut(&id) else { return };
-        // Step 5: 100 is for the hop alone.
-        if response.status() == StatusCode::TRYING || context.cancelled {
+        let Some(branch) = context.branches.get_mut(index) else { return };
+        // Step 5: 100 is for the hop alone. And the caller is told nothing of a phone that is being
+        // silenced.
+        if response.status() == StatusCode::TRYING
+            || !matches!(branch.state, BranchState::Pending(_))
+        {
             return;
         }
         // Step 2: each provisional response but 100 starts timer C anew.
-        if let Some(branch) = context.branches.get_mut(index)
-            && let Some(timer) = branch.timer.take()
-        {
+        if let Some(timer) = branch.timer.take() {
             self.timers.cancel(timer);
             let deadline = now.mono + self.config.timer_c;
             branch.timer = Some(self.timers.insert(deadline, Timer::C(id, index)));
@@ -122,11 +140,10 @@ impl Proxy {
         if context.is_invite() {
             let others = context.branches.iter().filter_map(Branch::client);
             for client in others.chain([client]) {
-                self.by_client.insert(client, Owner::Answered(upstream));
+                self.by_client.insert(client, Owner::Answered(upstream.clone()));
             }
-            if self.calls.answer(response.call_id(), now.wall) {
-                let call_id = Bytes::copy_from_slice(response.call_id());
-                self.report_call(call_id, CallReport::Answered);
+            if context.starts_call() {
+                self.call_answered(&upstream.call_id, &response, now);
             }
         }
         self.after_bye(&context);
@@ -142,7 +159,14 @@ impl Proxy {
     /// Every branch has ended without a 2xx: the best response goes back.
     fn finish(&mut self, id: ContextId, now: Now) {
         let Some(mut context) = self.close(id) else { return };
-        let best = context.take_best().unwrap_or(Final::Local(StatusCode::REQUEST_TIMEOUT));
+        let best = match context.take_best() {
+            // What the caller asked for is what it hears, unless a callee knew better.
+            Some(Final::Local(_)) | None if context.cancelled => {
+                Final::Local(StatusCode::REQUEST_TERMINATED)
+            }
+            Some(best) => best,
+            None => Final::Local(StatusCode::REQUEST_TIMEOUT),
+        };
         if context.starts_call() {
             self.call_failed(&context.request, context.relayed, best.status());
         }
@@ -247,20 +271,31 @@ impl Proxy {
         if context.request.method() != Method::Bye {
             return;
         }
+        let request = &context.request;
+        let tags = [request.from().tag(), request.to().tag()].map(Option::unwrap_or_default);
+        let hang_up = self.calls.hang_up(request.call_id(), tags);
         if context.relayed {
-            self.release_media(&context.request);
+            self.release_media(request, hang_up == HangUp::OthersRemain);
         }
-        if let Some(expiry) = self.calls.end(context.request.call_id()) {
+        if let HangUp::Over(expiry) = hang_up {
             self.timers.cancel(expiry);
-            let call_id = context.request.bytes().slice_ref(context.request.call_id());
+            let call_id = request.bytes().slice_ref(request.call_id());
             self.report_call(call_id, CallReport::Ended);
+        }
+    }
+
+    /// A 2xx goes back to the caller.
+    fn call_answered(&mut self, call_id: &Bytes, response: &Response, now: Now) {
+        let tag = Bytes::copy_from_slice(response.to().tag().unwrap_or_default());
+        if self.calls.answer(call_id, tag, now.wall) {
+            self.report_call(call_id.clone(), CallReport::Answered);
         }
     }
 
     /// A call ended before it was answered.
     pub(crate) fn call_failed(&mut self, request: &Request, relayed: bool, status: StatusCode) {
         if relayed {
-            self.release_media(request);
+            self.release_media(request, false);
         }
         if !self.calls.is_ringing(request.call_id()) {
             return;
@@ -277,6 +312,12 @@ impl Proxy {
             self.report_call(call_id, CallReport::Expired);
         }
     }
+}
+
+/// Whether a Via is left below ours, so that there is somebody to pass the response on to (section 16.7
+/// step 3). The answers to our own CANCELs have none, and end here.
+fn is_for_another(response: &Response) -> bool {
+    response.cseq().method == Method::Cancel || response.values(HeaderName::Via).nth(1).is_some()
 }
 
 /// The challenges of the responses that were not chosen: the caller may have credentials for them

@@ -1,6 +1,7 @@
 //! Look-ups under way: each has a token, a purpose and a deadline.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use foldhash::fast::FixedState;
 use offhook_engine::TimerId;
@@ -33,16 +34,22 @@ pub(crate) struct HeldResponse {
     pub(crate) response: Response,
 }
 
+/// The most responses of one request that wait for the relay at a time. A callee that sends more before
+/// the relay has spoken is repeating itself.
+const MAX_HELD_RESPONSES: u8 = 8;
+
 /// Every look-up under way.
 #[derive(Debug)]
 pub(crate) struct Waits {
     next: u64,
     pending: HashMap<Token, (Purpose, TimerId), FixedState>,
+    /// How many responses are held for each server transaction that has any.
+    held: HashMap<ServerId, u8, FixedState>,
 }
 
 impl Waits {
     pub(crate) fn new() -> Self {
-        Self { next: 0, pending: HashMap::default() }
+        Self { next: 0, pending: HashMap::default(), held: HashMap::default() }
     }
 
     /// The token that the next [`Self::insert`] has to be given.
@@ -52,12 +59,36 @@ impl Waits {
     }
 
     pub(crate) fn insert(&mut self, token: Token, purpose: Purpose, deadline: TimerId) {
+        if let Purpose::ResponseDescription(held) = &purpose {
+            *self.held.entry(held.server).or_default() += 1;
+        }
         self.pending.insert(token, (purpose, deadline));
     }
 
-    /// Ends a look-up; `None` if it has ended before.
-    pub(crate) fn take(&mut self, token: Token) -> Option<(Purpose, TimerId)> {
-        self.pending.remove(&token)
+    /// Ends a look-up whose purpose `fits`; `None` if there is none, or it has ended before.
+    pub(crate) fn take(
+        &mut self,
+        token: Token,
+        fits: impl FnOnce(&Purpose) -> bool,
+    ) -> Option<(Purpose, TimerId)> {
+        if !fits(&self.pending.get(&token)?.0) {
+            return None;
+        }
+        let (purpose, deadline) = self.pending.remove(&token)?;
+        if let Purpose::ResponseDescription(held) = &purpose
+            && let Entry::Occupied(mut count) = self.held.entry(held.server)
+        {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+        Some((purpose, deadline))
+    }
+
+    /// Whether another response to this request may wait for the relay.
+    pub(crate) fn may_hold(&self, server: ServerId) -> bool {
+        self.held.get(&server).is_none_or(|&count| count < MAX_HELD_RESPONSES)
     }
 
     pub(crate) fn len(&self) -> usize {
