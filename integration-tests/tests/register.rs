@@ -168,13 +168,13 @@ fn a_replayed_answer_is_refused() {
 
 #[test]
 fn an_old_nonce_is_called_stale() {
-    let offhook = Setup::offhook(Storage::Sqlite).set("sip.nonce_lifetime_s", "1").start();
+    let offhook = Setup::offhook(Storage::Sqlite).set("sip.nonce_lifetime_s", "10").start();
     offhook.add_users(&["2001"]);
     let mut agent = offhook.agent("2001");
     let register = agent.register(600);
     let challenge = agent.exchange_once(&register);
     let mut request = register;
-    let refusal = wait::eventually("the nonce grows old", wait::SOON, || {
+    let refusal = wait::eventually("the nonce grows old", wait::SOON * 2, || {
         request = agent.answer_challenge(&request, &challenge, request.cseq);
         let response = agent.exchange_once(&request);
         wait::pause(Duration::from_millis(200));
