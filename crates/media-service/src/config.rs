@@ -54,11 +54,13 @@ impl MediaConfig {
     /// What the section `[media]` of the configuration says. An `advertise` of "auto" is settled
     /// here, by looking at the machine's addresses.
     #[must_use]
-    pub fn from_platform(config: &platform::Config) -> Self {
+    pub fn from_platform(platform: &platform::Platform) -> Self {
+        let config = &platform.config;
         let media = &config.media;
-        let advertise = platform::advertised(media.advertise, media.listen).address;
+        let listen = config.media_listen(platform.program);
+        let advertise = platform::advertised(media.advertise, listen).address;
         let ports = media.rtp_ports.first()..=media.rtp_ports.last();
-        let mut settings = Self::new(media.listen, advertise, ports);
+        let mut settings = Self::new(listen, advertise, ports);
         if media.workers > 0 {
             settings.workers = usize::from(media.workers);
         }

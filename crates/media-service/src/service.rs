@@ -24,7 +24,7 @@ impl Running {
     /// # Errors
     /// When the relay or the listener does not come up.
     pub async fn start(platform: &Platform) -> Result<Self, MediaError> {
-        let config = MediaConfig::from_platform(&platform.config);
+        let config = MediaConfig::from_platform(platform);
         let handle = MediaService::start(&config, platform.clock, entropy::seed_u64())?;
         let ng = match platform.config.media.listen_ng {
             Some(address) => Some(listen_ng(platform, &handle, address).await?),

@@ -88,8 +88,8 @@ fn summary(
             advertised: listening.advertised.clone(),
         })
         .collect();
-    let media: Option<Advertised> =
-        has_relay.then(|| advertised(config.media.advertise, config.media.listen));
+    let media: Option<Advertised> = has_relay
+        .then(|| advertised(config.media.advertise, config.media_listen(Program::Offhook)));
     Summary {
         config,
         command: &command_again(args),

@@ -39,8 +39,7 @@ const SWEEP_GRACE_MS: i64 = 60_000;
 /// How often the database is asked whether it is there.
 const DATABASE_POLL: Duration = Duration::from_secs(2);
 
-/// How long a database server that is coming up is waited for.
-const DATABASE_PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait between attempts to reach a database server that is coming up.
 const DATABASE_RETRY: Duration = Duration::from_secs(1);
 
 /// How long connections may take to accept what is queued for them when the service stops.
@@ -136,10 +135,12 @@ impl ProxyService {
 /// # Errors
 /// [`StartError`].
 pub async fn run(platform: Platform) -> Result<(), StartError> {
+    // Health is served while the database is waited for.
+    let mut serving = platform.serve(Routes::default()).await?;
     let media = remote_media(&platform.config).await?;
     let database = open_database(&platform.config).await?;
     let service = ProxyService::start(&platform, database, media).await?;
-    let serving = platform.serve(service.routes()).await?;
+    serving.mount(service.routes())?;
     for listener in service.listening() {
         tracing::info!(
             transport = listener.transport.as_str(),
@@ -163,10 +164,11 @@ pub async fn open_database(config: &Config) -> Result<Database, StartError> {
     let url = config.database_url().expose().parse()?;
     let options = DatabaseOptions {
         max_connections: config.database.max_connections,
+        connect_timeout: config.database.connect_timeout_ms.duration(),
         acquire_timeout: config.database.acquire_timeout_ms.duration(),
         ..DatabaseOptions::default()
     };
-    let deadline = tokio::time::Instant::now() + DATABASE_PATIENCE;
+    let deadline = tokio::time::Instant::now() + config.database.start_timeout_s.duration();
     loop {
         match Database::open(&url, options).await {
             Ok(database) => return Ok(database),
@@ -200,9 +202,9 @@ pub async fn remote_media(config: &Config) -> Result<MediaControl, StartError> {
 
 fn writer_options(config: &Config) -> WriterOptions {
     WriterOptions {
+        max_queued: config.database.commit_queue as usize,
         max_group: config.database.commit_batch as usize,
         gather: config.database.commit_delay_ms.duration(),
-        ..WriterOptions::default()
     }
 }
 

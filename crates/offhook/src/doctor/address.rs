@@ -22,14 +22,9 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
         }
     }
     if Program::Offhook.has_relay(config) {
-        let found = advertised(config.media.advertise, config.media.listen);
-        findings.push(examine_one(
-            "media address",
-            "media.advertise",
-            &found,
-            config.media.listen,
-            &own,
-        ));
+        let bound = config.media_listen(Program::Offhook);
+        let found = advertised(config.media.advertise, bound);
+        findings.push(examine_one("media address", "media.advertise", &found, bound, &own));
     }
     findings
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, UdpSocket};
 
 use offhook_ng_protocol::{Command, Reply};
-use offhook_platform::{Config, Engage, MediaRelay, PortRange};
+use offhook_platform::{Config, Engage, MediaRelay, PortRange, Program};
 use offhook_proxy_service::{MediaControl, remote_media};
 
 use super::finding::Finding;
@@ -21,7 +21,10 @@ pub(super) async fn examine(config: &Config, pid: Option<u32>) -> Finding {
         );
     }
     match &config.media.relay {
-        MediaRelay::Internal => examine_internal(config.media.listen, config.media.rtp_ports, pid),
+        MediaRelay::Internal => {
+            let bound = config.media_listen(Program::Offhook);
+            examine_internal(bound, config.media.rtp_ports, pid)
+        }
         MediaRelay::Ng(address) => examine_remote(config, &address.to_string()).await,
     }
 }

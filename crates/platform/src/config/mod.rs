@@ -24,6 +24,7 @@ mod units;
 mod value;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 pub use advertise::Advertise;
@@ -127,6 +128,22 @@ impl Config {
         self.database.url.clone().unwrap_or_else(default)
     }
 
+    /// The address to bind RTP sockets to. A process that is proxy and relay in one and listens for SIP
+    /// on a single address does not open its media to the other networks of the machine unasked.
+    #[must_use]
+    pub fn media_listen(&self, program: Program) -> IpAddr {
+        let configured = self.media.listen;
+        let mut sip = self.sip.listen.iter().map(|listener| listener.addr.ip());
+        match (program, sip.next()) {
+            (Program::Offhook, Some(first))
+                if configured.is_unspecified() && sip.all(|other| other == first) =>
+            {
+                first
+            }
+            (Program::Offhook | Program::Proxy | Program::Media, _) => configured,
+        }
+    }
+
     /// What is allowed and dangerous, in plain words.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
@@ -196,5 +213,27 @@ impl Sources {
             all = check::conflicts(&config, program);
         }
         if all.is_empty() { Ok(config) } else { Err(ConfigErrors { faults: all }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_follows_sip_to_a_single_address() {
+        let bound = |program, sip: &[&str], media: &str| {
+            let mut config = Config::for_program(program);
+            config.sip.listen = sip.iter().map(|listen| listen.parse().unwrap()).collect();
+            config.media.listen = media.parse().unwrap();
+            config.media_listen(program).to_string()
+        };
+        let one = ["udp:127.0.0.1:5070", "tcp:127.0.0.1:5070"];
+        let two = ["udp:127.0.0.1:5070", "tcp:127.0.0.2:5070"];
+        assert_eq!(bound(Program::Offhook, &one, "0.0.0.0"), "127.0.0.1");
+        assert_eq!(bound(Program::Offhook, &["udp:[::1]:5060"], "0.0.0.0"), "::1");
+        assert_eq!(bound(Program::Offhook, &two, "0.0.0.0"), "0.0.0.0");
+        assert_eq!(bound(Program::Offhook, &one, "127.0.0.9"), "127.0.0.9");
+        assert_eq!(bound(Program::Media, &one, "0.0.0.0"), "0.0.0.0", "SIP is another's there");
     }
 }

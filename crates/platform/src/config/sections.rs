@@ -109,8 +109,6 @@ section! {
         timer_c_s: Seconds = Seconds::new(180), in 1..=86_400;
         /// Phones that one request is forked to at once.
         max_branches: u32 = 20, in 1..=1_000;
-        /// Max-Forwards of a request that came without it (RFC 3261 section 16.6).
-        max_forwards: u8 = 70, in 1..=255;
     }
 }
 
@@ -140,7 +138,8 @@ section! {
         relay: MediaRelay = MediaRelay::Internal;
         /// Where this relay listens for the ng control protocol over UDP; "" for nowhere.
         listen_ng: Option<SocketAddr> = None;
-        /// IP address that RTP sockets are bound to.
+        /// IP address that RTP sockets are bound to. In `offhook` the wildcard means the address that SIP
+        /// listens on, if it listens on one only.
         listen: IpAddr = WILDCARD;
         /// Address that phones are told to send media to; "auto" finds it.
         advertise: Advertise = Advertise::Auto;
