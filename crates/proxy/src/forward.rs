@@ -73,15 +73,7 @@ impl Proxy {
             self.start_branch(id, index, now);
         }
         // An ACK has nothing to wait for; neither has a request none of whose branches could start.
-        let done = self.contexts.get(&id).is_some_and(|context| {
-            context.server.is_none()
-                && context.branches.iter().all(|b| b.state != BranchState::Resolving)
-        });
-        if done {
-            self.close(id);
-        } else {
-            self.finish_if_complete(id, now);
-        }
+        self.finish_if_complete(id, now);
     }
 
     fn list_call(&mut self, id: ContextId, now: Now) {
@@ -139,7 +131,6 @@ impl Proxy {
         if branch.state != BranchState::Resolving {
             return;
         }
-        let is_ack = context.server.is_none();
         let near = context.flow.local.ip();
         match (addresses.split_first(), next_hop(&context.route.next, &branch.target)) {
             (Some((&address, others)), Ok(hop)) => {
@@ -153,11 +144,7 @@ impl Proxy {
             // Section 16.6 step 7: a name without an address counts as a failed branch.
             (None, _) | (_, Err(_)) => self.branch_not_sent(id, index, StatusCode::BAD_GATEWAY),
         }
-        if is_ack {
-            self.close(id);
-        } else {
-            self.finish_if_complete(id, now);
-        }
+        self.finish_if_complete(id, now);
     }
 
     fn send_to(
@@ -199,7 +186,7 @@ impl Proxy {
         if context.server.is_none() {
             let bytes = hop.write(callee, &stateless_branch(&context.request));
             self.act(Action::Transmit { flow, bytes, ticket: 0 });
-            return;
+            return self.end_branch(id, index);
         }
         let branch_id = self.transactions.new_branch();
         let bytes = hop.write(callee, branch_id.as_bytes());

@@ -102,7 +102,7 @@ impl Proxy {
         self.finish_if_complete(id, now);
     }
 
-    fn end_branch(&mut self, id: ContextId, index: usize) {
+    pub(crate) fn end_branch(&mut self, id: ContextId, index: usize) {
         let Some(context) = self.contexts.get_mut(&id) else { return };
         let Some(branch) = context.branches.get_mut(index) else { return };
         if let Some(timer) = branch.timer.take() {
