@@ -52,8 +52,9 @@ impl Program {
     #[must_use]
     pub fn path(self) -> PathBuf {
         static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
-        let directory = DIRECTORY
-            .get_or_init(|| std::env::var_os("BINARIES_UNDER_TEST").map_or_else(build, PathBuf::from));
+        let directory = DIRECTORY.get_or_init(|| {
+            std::env::var_os("BINARIES_UNDER_TEST").map_or_else(build, PathBuf::from)
+        });
         directory.join(self.name())
     }
 }
@@ -222,6 +223,30 @@ impl Offhook {
         answer.body
     }
 
+    /// The value of a metric, named with its labels as they are printed; nothing where the
+    /// program does not have it.
+    #[track_caller]
+    #[must_use]
+    pub fn metric(&self, name: &str) -> Option<u64> {
+        let metrics = self.metrics();
+        let mut samples = metrics.lines().filter_map(|line| line.rsplit_once(' '));
+        let (_, value) = samples.find(|(key, _)| *key == name)?;
+        value.parse().ok()
+    }
+
+    /// Waits until nothing is left of any call: neither in the proxy nor in the relay, if one runs.
+    #[track_caller]
+    pub fn wait_idle(&self) {
+        wait::eventually("no call goes on", SOON, || {
+            (self.metric("offhook_calls_active") == Some(0)).then_some(())
+        });
+        for gauge in ["offhook_media_sessions", "offhook_media_port_pairs_in_use"] {
+            wait::eventually(&format!("{gauge} is 0"), SOON, || {
+                matches!(self.metric(gauge), None | Some(0)).then_some(())
+            });
+        }
+    }
+
     /// Starts the program again after it was stopped or killed, and waits until it is ready.
     ///
     /// # Panics
@@ -374,12 +399,29 @@ impl Offhook {
     }
 }
 
+impl Drop for Offhook {
+    /// A test that has passed fails after all when the program has logged an error or a secret.
+    fn drop(&mut self) {
+        let Some(process) = self.process.as_mut().filter(|_| !std::thread::panicking()) else {
+            return;
+        };
+        let log = process.log();
+        let told = |line: &&str| {
+            line.contains(" ERROR ") || line.contains("panicked at") || line.contains(SECRET)
+        };
+        let told: Vec<&str> = log.lines().filter(told).collect();
+        assert!(told.is_empty(), "{} has logged {told:#?}", self.setup.program.name());
+    }
+}
+
 /// The password of a user in these tests.
 #[must_use]
 pub fn password_of(user: &str) -> String {
-    format!("pass-{user}")
+    format!("{SECRET}{user}")
 }
 
+/// What every password begins with, so that it is found where it does not belong.
+const SECRET: &str = "not-to-be-logged-";
 /// How long a program may take from its start until it is ready, migrations included.
 const STARTUP: Duration = SOON.saturating_mul(2);
 

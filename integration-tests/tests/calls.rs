@@ -18,11 +18,23 @@ on_each_storage!(
     an_unknown_user_is_not_found,
 );
 
+#[test]
+fn phones_talk_directly_where_no_relay_is_to_be_engaged() {
+    let setup = Setup::offhook(Storage::Sqlite).set("media.engage", "\"never\"");
+    let (offhook, mut caller, mut callee) =
+        two_phones_of(setup.start(), Transport::Udp, Transport::Udp);
+    caller.call(&mut callee);
+    caller.wait_talks_with(&callee);
+    assert_eq!(offhook.metric("offhook_media_packets_total"), None, "there is no relay");
+    caller.end_call(&mut callee);
+}
+
 fn two_phones_talk_and_the_caller_hangs_up(storage: Storage) {
-    let (_offhook, mut caller, mut callee) = two_phones(storage, Transport::Udp, Transport::Udp);
+    let (offhook, mut caller, mut callee) = two_phones(storage, Transport::Udp, Transport::Udp);
     caller.call(&mut callee);
     caller.wait_talks_with(&callee);
     caller.end_call(&mut callee);
+    offhook.wait_idle();
 }
 
 fn two_phones_talk_and_the_called_one_hangs_up(storage: Storage) {
@@ -33,10 +45,11 @@ fn two_phones_talk_and_the_called_one_hangs_up(storage: Storage) {
 }
 
 fn two_phones_talk_over_tcp(storage: Storage) {
-    let (_offhook, mut caller, mut callee) = two_phones(storage, Transport::Tcp, Transport::Tcp);
+    let (offhook, mut caller, mut callee) = two_phones(storage, Transport::Tcp, Transport::Tcp);
     caller.call(&mut callee);
     caller.wait_talks_with(&callee);
     callee.end_call(&mut caller);
+    offhook.wait_idle();
 }
 
 fn a_udp_phone_calls_a_tcp_phone(storage: Storage) {
@@ -72,20 +85,22 @@ fn a_busy_phone_refuses_a_second_call(storage: Storage) {
     // The call that keeps the phone busy goes on undisturbed.
     caller.wait_talks_with(&callee);
     caller.end_call(&mut callee);
+    offhook.wait_idle();
 }
 
 fn a_phone_rejects_a_call(storage: Storage) {
-    let (_offhook, mut caller, mut callee) = two_phones(storage, Transport::Udp, Transport::Udp);
+    let (offhook, mut caller, mut callee) = two_phones(storage, Transport::Udp, Transport::Udp);
     caller.dial(callee.user());
     callee.wait_incoming();
     caller.wait_ringing();
     callee.hang_up();
     let reason = caller.wait_closed();
     assert!(reason.starts_with("486"), "{reason}");
+    offhook.wait_idle();
 }
 
 fn a_caller_cancels_while_the_phone_rings(storage: Storage) {
-    let (_offhook, mut caller, mut callee) = two_phones(storage, Transport::Udp, Transport::Udp);
+    let (offhook, mut caller, mut callee) = two_phones(storage, Transport::Udp, Transport::Udp);
     caller.dial(callee.user());
     callee.wait_incoming();
     caller.wait_ringing();
@@ -95,6 +110,7 @@ fn a_caller_cancels_while_the_phone_rings(storage: Storage) {
     // Neither phone is left in a call.
     caller.call(&mut callee);
     caller.end_call(&mut callee);
+    offhook.wait_idle();
 }
 
 fn an_absent_user_is_temporarily_unavailable(storage: Storage) {
@@ -104,6 +120,7 @@ fn an_absent_user_is_temporarily_unavailable(storage: Storage) {
     caller.dial("2002");
     let reason = caller.wait_closed();
     assert!(reason.starts_with("480"), "{reason}");
+    offhook.wait_idle();
 }
 
 fn an_unknown_user_is_not_found(storage: Storage) {
@@ -120,7 +137,14 @@ fn two_phones(
     caller: Transport,
     callee: Transport,
 ) -> (Offhook, Baresip, Baresip) {
-    let offhook = Setup::offhook(storage).start();
+    two_phones_of(Setup::offhook(storage).start(), caller, callee)
+}
+
+fn two_phones_of(
+    offhook: Offhook,
+    caller: Transport,
+    callee: Transport,
+) -> (Offhook, Baresip, Baresip) {
     offhook.add_users(&["2001", "2002"]);
     let caller = offhook.phone(0, "2001", caller);
     let callee = offhook.phone(1, "2002", callee);

@@ -16,6 +16,7 @@ fn fifty_authenticated_calls_per_second_all_succeed(storage: Storage) {
     offhook.add_users(&["2001", "2002"]);
     let _callee = callee(&offhook, "register", Transport::Udp);
     caller(&offhook, "call", Transport::Udp).calls(CALLS, RATE).start().finish_clean(CALLS, TIME);
+    assert_clean(&offhook);
 }
 
 #[test]
@@ -25,6 +26,7 @@ fn fifty_calls_per_second_over_tcp_all_succeed() {
     offhook.add_users(&["2001", "2002"]);
     let _callee = callee(&offhook, "register", Transport::Tcp);
     caller(&offhook, "call", Transport::Tcp).calls(CALLS, RATE).start().finish_clean(CALLS, TIME);
+    assert_clean(&offhook);
 }
 
 #[test]
@@ -36,6 +38,7 @@ fn fifty_calls_per_second_in_a_closed_laboratory_all_succeed() {
     let _callee = callee(&offhook, "register-open", Transport::Udp);
     let caller = caller(&offhook, "call-open", Transport::Udp);
     caller.calls(CALLS, RATE).start().finish_clean(CALLS, TIME);
+    assert_clean(&offhook);
 }
 
 /// Registers the called side and starts it.
@@ -53,6 +56,15 @@ fn callee(offhook: &Offhook, register: &str, transport: Transport) -> Running {
     let mut callee = Sipp::new("answer", (host, PORT), transport).start();
     callee.wait_listening();
     callee
+}
+
+/// Every call was counted, and none has left anything behind.
+#[track_caller]
+fn assert_clean(offhook: &Offhook) {
+    offhook.wait_idle();
+    assert_eq!(offhook.metric("offhook_calls_total{result=\"answered\"}"), Some(CALLS));
+    assert_eq!(offhook.metric("offhook_calls_total{result=\"ended\"}"), Some(CALLS));
+    assert_eq!(offhook.metric("offhook_sip_malformed_total"), Some(0));
 }
 
 fn caller(offhook: &Offhook, scenario: &str, transport: Transport) -> Sipp {
