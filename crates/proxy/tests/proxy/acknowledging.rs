@@ -1,5 +1,6 @@
 //! The ACK for a 2xx, which belongs to no transaction (RFC 3261 sections 13.2.2.4 and 16.11).
 
+use offhook_proxy::AuthPolicy;
 use offhook_sip_message::HeaderName;
 use offhook_testkit::Dialog;
 
@@ -84,7 +85,19 @@ fn of_a_failure_it_ends_here() {
         assert!(lab.send(&same_transaction("ACK"), udp(ALICE)).is_empty());
     }
     lab.ends_empty();
-    // It was held up until everything else was forgotten.
+}
+
+/// Load generators often keep no route set: their ACK names the user, as the INVITE did.
+#[test]
+fn without_a_route_it_reaches_the_user_in_a_laboratory_only() {
+    let mut lab = Lab::new();
+    assert_eq!(lab.send(&same_transaction("ACK"), udp(ALICE)), ["ACK to bob"]);
+    lab.config = {
+        let mut config = (*lab.config).clone();
+        config.auth = AuthPolicy::Digest;
+        config.into()
+    };
+    lab.restart();
     assert!(lab.send(&same_transaction("ACK"), udp(ALICE)).is_empty());
     assert_eq!(lab.proxy.statistics(), Default::default());
 }
