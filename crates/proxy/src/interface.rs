@@ -95,7 +95,7 @@ mod tests {
         let one = interface(Transport::Udp, "127.0.0.1:5060");
         let two = interface(Transport::Udp, "127.0.0.2:5060");
         let any = interface(Transport::Tcp, "0.0.0.0:5070");
-        let all = Interfaces::new(vec![one.clone(), two.clone(), any.clone()]);
+        let all = Interfaces::new(vec![one, two.clone(), any.clone()]);
         let of = |flow| all.of(&flow).cloned();
         assert_eq!(of(flow(Transport::Udp, "127.0.0.2:5060", "127.0.0.9:9")), Some(two));
         assert_eq!(of(flow(Transport::Tcp, "127.0.0.7:5070", "127.0.0.9:9")), Some(any.clone()));

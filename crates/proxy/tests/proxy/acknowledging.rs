@@ -48,7 +48,8 @@ fn by_a_name_it_waits_for_the_address() {
     lab.hosts.insert("phone.example.net".into(), vec![BOB.parse().unwrap()]);
     lab.send(&invite(), udp(ALICE));
     let invite = lab.request_to(BOB, "INVITE");
-    let answer = offhook_testkit::ReplySketch::new(&invite, 200).contact("sip:bob@phone.example.net");
+    let answer =
+        offhook_testkit::ReplySketch::new(&invite, 200).contact("sip:bob@phone.example.net");
     lab.reply(&answer);
     let mut alice = Dialog::of_caller(&lab.response_to(ALICE));
     lab.holds_questions = true;

@@ -60,7 +60,10 @@ fn requests_that_cannot_be_forwarded() {
 #[test]
 fn the_refused_extensions_are_named() {
     let mut lab = Lab::new();
-    lab.send(&invite().header("Proxy-Require", "one, two").header("Proxy-Require", "three"), udp(ALICE));
+    lab.send(
+        &invite().header("Proxy-Require", "one, two").header("Proxy-Require", "three"),
+        udp(ALICE),
+    );
     let response = lab.response_to(ALICE);
     assert_eq!(response.header(HeaderName::Unsupported), Some(&b"one, two, three"[..]));
 }

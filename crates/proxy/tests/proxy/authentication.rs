@@ -38,8 +38,10 @@ fn a_stranger_is_challenged_with_each_algorithm_the_strongest_first() {
     let (mut lab, _) = challenged(Algorithm::Md5, "alice", "secret");
     let response = lab.response_to(ALICE);
     assert!(response.to().tag().is_some());
-    let challenges: Vec<_> =
-        response.lines(HeaderName::ProxyAuthenticate).map(|line| Auth::parse(line).unwrap()).collect();
+    let challenges: Vec<_> = response
+        .lines(HeaderName::ProxyAuthenticate)
+        .map(|line| Auth::parse(line).unwrap())
+        .collect();
     let algorithms: Vec<_> =
         challenges.iter().map(|challenge| challenge.get("algorithm").unwrap().text()).collect();
     assert_eq!(algorithms, [&b"SHA-256"[..], b"MD5"]);
@@ -65,30 +67,30 @@ fn the_right_password_opens_the_way() {
         assert_eq!(lines, ["100 INVITE to alice", "INVITE to bob"]);
         assert!(!lab.request_to(BOB, "INVITE").has(HeaderName::ProxyAuthorization));
         assert_eq!(lab.answer(BOB, "INVITE", 486), ["ACK to bob", "486 INVITE to alice"]);
-        lab.send(&retry(1, &answer).via("SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKretry1"), udp(ALICE));
+        lab.send(
+            &retry(1, &answer).via("SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKretry1"),
+            udp(ALICE),
+        );
         lab.ends_empty();
     }
 }
 
 #[test]
 fn what_is_wrong_is_challenged_again() {
-    let table = [
-        ("wrong password", "alice", "guess"),
-        ("no such user", "mallory", "secret"),
-    ];
+    let table = [("wrong password", "alice", "guess"), ("no such user", "mallory", "secret")];
     for (name, user, password) in table {
         let (mut lab, answer) = challenged(Algorithm::Sha256, user, password);
         lab.reports.clear();
         let lines = lab.send(&retry(1, &answer), udp(ALICE));
         assert_eq!(lines, ["100 INVITE to alice", "407 INVITE to alice"], "{name}");
         assert!(!is_stale(&lab), "{name}");
-        let suspicious = |report: &Report| {
-            matches!(report, Report::WrongCredentials { user: claimed, .. } if claimed == user)
-        };
+        let suspicious = |report: &Report| matches!(report, Report::WrongCredentials { user: claimed, .. } if claimed == user);
         assert!(lab.reports.iter().any(suspicious), "{name}");
     }
     let (mut lab, _) = challenged(Algorithm::Md5, "alice", "secret");
-    for nonsense in ["Digest", "Basic YTpi", "Digest realm=\"offhook\"", "nonsense", "Digest username="] {
+    for nonsense in
+        ["Digest", "Basic YTpi", "Digest realm=\"offhook\"", "nonsense", "Digest username="]
+    {
         lab.sent.clear();
         let number = lab.branch();
         let sketch = invite()
@@ -154,12 +156,13 @@ fn a_user_name_may_carry_its_domain() {
     let (mut lab, answer) = challenged(Algorithm::Md5, "alice@example.com", "secret");
     lab.holds_questions = true;
     let lines = lab.send(&retry(1, &answer), udp(ALICE));
-    assert_eq!(lines, ["100 INVITE to alice", "credentials of alice?"]);
+    assert_eq!(lines, ["credentials of alice?", "100 INVITE to alice"]);
 }
 
 #[test]
 fn every_method_but_ack_and_cancel_is_asked() {
-    for method in ["INVITE", "BYE", "OPTIONS", "MESSAGE", "SUBSCRIBE", "INFO", "REFER", "UNHEARDOF"] {
+    for method in ["INVITE", "BYE", "OPTIONS", "MESSAGE", "SUBSCRIBE", "INFO", "REFER", "UNHEARDOF"]
+    {
         let mut lab = guarded();
         let lines = lab.send(&request(method), udp(EVE));
         assert_eq!(lines.last().unwrap(), &format!("407 {method} to eve"));

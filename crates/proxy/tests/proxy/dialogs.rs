@@ -11,7 +11,8 @@ use crate::support::*;
 
 #[test]
 fn every_method_passes_in_both_directions() {
-    for method in ["BYE", "INVITE", "UPDATE", "INFO", "REFER", "NOTIFY", "MESSAGE", "PRACK", "ODD"] {
+    for method in ["BYE", "INVITE", "UPDATE", "INFO", "REFER", "NOTIFY", "MESSAGE", "PRACK", "ODD"]
+    {
         let (mut lab, mut call) = Lab::talking();
         let to_bob = lab.send_in(&mut call.alice, method, udp(ALICE));
         assert_eq!(to_bob.last().unwrap(), &format!("{method} to bob"));
@@ -92,8 +93,7 @@ fn one_value_where_it_does_two_where_it_must() {
         let mut phone = target(BOB);
         (phone.flow, phone.behind_nat) = (Some(callee), callee == far);
         lab.give_bob(vec![phone]);
-        let sketch =
-            if caller.transport == Transport::Tcp { invite_by_tcp() } else { invite() };
+        let sketch = if caller.transport == Transport::Tcp { invite_by_tcp() } else { invite() };
         lab.send(&sketch, caller);
         let forwarded = lab.request_to(&callee.remote.to_string(), "INVITE");
         let values: Vec<_> = forwarded
@@ -142,9 +142,7 @@ fn further_routes_are_followed() {
     lab.send(&sketch, udp(CAROL));
     let received = lab.request_to(BOB, "INVITE");
     // Bob's own proxy, which rewrites the host into a name.
-    let reply = ReplySketch::new(&received, 200)
-        .contact("sip:bob@10.9.9.9")
-        .bytes();
+    let reply = ReplySketch::new(&received, 200).contact("sip:bob@10.9.9.9").bytes();
     let reply = String::from_utf8_lossy(&reply).replacen(
         "Record-Route",
         "Record-Route: <sip:192.0.2.22;lr>\r\nRecord-Route",
@@ -208,7 +206,7 @@ fn a_token_that_is_not_ours_opens_nothing() {
     }
     // The right token in another call.
     let (mut lab, mut call) = Lab::talking();
-    call.alice.call_id = "another call".into();
+    call.alice.call_id = "another-call".into();
     call.alice.target = "sip:victim@203.0.113.9".into();
     assert_eq!(lab.send_in(&mut call.alice, "INVITE", udp(EVE)), ["403 INVITE to eve"]);
 }

@@ -166,8 +166,18 @@ fn the_contact_decides_unless_the_flow_is_better() {
         ("sip:bob@192.0.2.20:5060", udp(BOB), false, "OPTIONS to bob"),
         ("sip:bob@192.0.2.21:5060", udp(BOB), false, "OPTIONS to bob2"),
         ("sip:bob@10.0.0.7:5060", udp(NAT), true, "OPTIONS to nat"),
-        ("sip:bob@10.0.0.7:5060;transport=tcp", tcp(NAT, 4), false, "OPTIONS to nat by TCP connection 4"),
-        ("sip:bob@192.0.2.21;transport=tcp", tcp(BOB, 5), false, "OPTIONS to bob by TCP connection 5"),
+        (
+            "sip:bob@10.0.0.7:5060;transport=tcp",
+            tcp(NAT, 4),
+            false,
+            "OPTIONS to nat by TCP connection 4",
+        ),
+        (
+            "sip:bob@192.0.2.21;transport=tcp",
+            tcp(BOB, 5),
+            false,
+            "OPTIONS to bob by TCP connection 5",
+        ),
         ("sip:bob@nowhere.invalid", udp(NAT), true, "OPTIONS to nat"),
     ];
     for (contact, flow, behind_nat, expected) in table {
@@ -195,7 +205,8 @@ fn the_contact_decides_unless_the_flow_is_better() {
 
 #[test]
 fn credentials_for_us_stay_here_in_dialogs_too() {
-    let ours = "Digest username=\"alice\", realm=\"offhook\", nonce=\"n\", uri=\"u\", response=\"r\"";
+    let ours =
+        "Digest username=\"alice\", realm=\"offhook\", nonce=\"n\", uri=\"u\", response=\"r\"";
     let (mut lab, mut call) = Lab::talking();
     for method in ["INVITE", "BYE", "ACK"] {
         let sketch = lab.next_in(&mut call.alice, method, udp(ALICE));

@@ -22,7 +22,7 @@ fn where_the_user_is() {
         let mut lab = Lab::new();
         lab.holds_questions = true;
         let lines = lab.send(&invite(), udp(ALICE));
-        assert_eq!(lines, ["100 INVITE to alice", "targets of bob?"], "{name}");
+        assert_eq!(lines, ["targets of bob?", "100 INVITE to alice"], "{name}");
         let Question::Targets(token, _) = lab.question() else { panic!("{name}") };
         assert_eq!(lab.hand(Input::Targets { token, found: found.clone() }), expected, "{name}");
         // The answer comes a second time.

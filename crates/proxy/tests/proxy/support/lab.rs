@@ -46,7 +46,6 @@ pub(crate) enum Question {
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
     pub(crate) flow: Flow,
-    pub(crate) bytes: Bytes,
     pub(crate) ticket: u64,
     pub(crate) message: Message,
 }
@@ -257,7 +256,7 @@ impl Lab {
                 let message = Message::parse(bytes.clone(), &Limits::default())
                     .unwrap_or_else(|error| panic!("{error}: {}", bytes.escape_ascii()));
                 lines.push(format!("{} to {}", label(&message), name(&flow)));
-                self.sent.push(Sent { flow, bytes, ticket, message });
+                self.sent.push(Sent { flow, ticket, message });
             }
             Action::FindCredentials { token, aor } => {
                 self.ask(Question::Credentials(token, aor), lines, answers);
@@ -351,7 +350,7 @@ fn label(message: &Message) -> String {
     match message {
         Message::Request(request) => String::from_utf8_lossy(request.method_token()).into_owned(),
         Message::Response(response) => {
-            format!("{} {}", response.status(), response.cseq().method)
+            format!("{} {}", response.status(), String::from_utf8_lossy(response.cseq().token))
         }
     }
 }
@@ -360,7 +359,7 @@ fn label(message: &Message) -> String {
 fn name(flow: &Flow) -> String {
     let remote = flow.remote.to_string();
     let known = NAMES.iter().find(|(address, _)| *address == remote);
-    let name = known.map_or(remote.clone(), |(_, name)| (*name).to_owned());
+    let name = known.map_or_else(|| remote.clone(), |(_, name)| (*name).to_owned());
     match (flow.transport.is_reliable(), flow.connection) {
         (false, _) => name,
         (true, Some(id)) => format!("{name} by {} connection {}", flow.transport.as_str(), id.0),
