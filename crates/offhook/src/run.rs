@@ -22,11 +22,12 @@ pub(crate) async fn run(config: Config, args: &ConfigArgs) -> Result<(), Command
     let platform = Platform::new(Program::Offhook, config);
     let mut serving = platform.serve(Routes::default()).await?;
     let database = open_database(&platform.config).await?;
-    let created = create_extensions(&platform.config, &database).await?;
     let relay = start_relay(&platform).await?;
     let control = media_control(&platform.config, relay.as_ref()).await?;
-    let proxy = ProxyService::start(&platform, database, control).await?;
+    let proxy = ProxyService::start(&platform, database.clone(), control).await?;
     serving.mount(routes(&proxy, relay.as_ref()))?;
+    // Not before everything else has succeeded: their passwords are shown this once.
+    let created = create_extensions(&platform.config, &database).await?;
 
     print(&summary(&platform.config, args, &serving, &proxy, relay.is_some(), &created));
     platform.run_until_stopped().await?;

@@ -204,6 +204,19 @@ fn the_doctor_finds_a_taken_port() {
     assert!(!dir.path().join("offhook-data").exists(), "looking makes nothing");
 }
 
+/// The passwords of the first extensions are shown once, so a start that fails must not use that up.
+#[test]
+fn a_start_that_fails_creates_no_extensions() {
+    let dir = TempDir::new().unwrap();
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let settings = "--set http.listen= --set metrics.listen= --set media.engage=never";
+    let failed = offhook(dir.path(), &format!("{settings} --set sip.listen=udp:127.0.0.1:{port}"));
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    assert!(failed.stderr.contains("the port is in use"), "{}", failed.stderr);
+    assert_eq!(users(dir.path()), Vec::<String>::new());
+}
+
 #[test]
 fn health_of_a_stopped_server() {
     let dir = TempDir::new().unwrap();
