@@ -57,11 +57,16 @@ struct Listed {
 /// What the end of a dialog means to its call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HangUp {
-    /// The call is over, and was taken off the list; this was its expiry timer.
-    Over(TimerId),
-    /// Another phone that answered the call is still in it.
+    /// The call is over, and was taken off the list.
+    Over {
+        /// Its expiry timer.
+        expiry: TimerId,
+        /// Whether the first of the two tags is that of the phone that answered.
+        by_callee: bool,
+    },
+    /// Another phone that answered the call is still in it, or others still ring.
     OthersRemain,
-    /// The list knows no such dialog.
+    /// The call is not listed.
     Unknown,
 }
 
@@ -119,14 +124,14 @@ impl Calls {
     /// Notes the end of the dialog between two tags.
     pub(crate) fn hang_up(&mut self, call_id: &[u8], tags: [&[u8]; 2]) -> HangUp {
         let Some(listed) = self.calls.get_mut(call_id) else { return HangUp::Unknown };
-        let known = listed.dialogs.len();
+        let by_callee = listed.dialogs.iter().any(|dialog| *dialog == tags[0]);
         listed.dialogs.retain(|dialog| !tags.contains(&&**dialog));
-        if !listed.dialogs.is_empty() {
-            HangUp::OthersRemain
-        } else if known > 0 {
-            self.end(call_id).map_or(HangUp::Unknown, HangUp::Over)
-        } else {
-            HangUp::Unknown
+        if listed.call.state == CallState::Ringing || !listed.dialogs.is_empty() {
+            return HangUp::OthersRemain;
+        }
+        match self.end(call_id) {
+            Some(expiry) => HangUp::Over { expiry, by_callee },
+            None => HangUp::Unknown,
         }
     }
 

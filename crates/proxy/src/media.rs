@@ -92,15 +92,32 @@ impl Proxy {
         self.transactions.respond(held.server, held.response.status(), bytes, now.mono);
     }
 
-    /// Tells the relay that a call is over, or, where `others_remain` in it, the dialog of `request`.
-    pub(crate) fn release_media(&mut self, request: &Request, others_remain: bool) {
+    /// Tells the relay that what `request` began or ends is over.
+    pub(crate) fn release_media(&mut self, request: &Request, ended: Ended) {
         let (from, to) = (request.from(), request.to());
-        let Some(tag) = from.tag() else { return };
-        let to_tag = to.tag().filter(|_| others_remain).map(|tag| own(request, tag));
+        let (tag, other) = match ended {
+            Ended::CallOfSender => (from.tag(), None),
+            Ended::CallOfPeer => (to.tag(), None),
+            Ended::Dialog => (from.tag(), to.tag()),
+        };
+        let Some(tag) = tag else { return };
+        let to_tag = other.map(|tag| own(request, tag));
         let verb = MediaVerb::Delete { from_tag: own(request, tag), to_tag };
         let call_id = own(request, request.call_id());
         self.act(Action::Media { token: None, call_id, verb });
     }
+}
+
+/// What has come to its end, as seen from a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Everything that its sender takes part in.
+    CallOfSender,
+    /// Everything that the other party takes part in: a phone has hung up on its caller, who had been
+    /// in touch with others before.
+    CallOfPeer,
+    /// The dialog between the two alone.
+    Dialog,
 }
 
 /// Where the responses of a forwarded request go, and what the relay has to do with them.

@@ -12,7 +12,7 @@ use crate::admission::Refusal;
 use crate::branch::{Branch, BranchState};
 use crate::calls::HangUp;
 use crate::context::{Context, ContextId, Final};
-use crate::media::Upstream;
+use crate::media::{Ended, Upstream};
 use crate::proxy::{Proxy, Timer};
 
 /// Whose a client transaction is.
@@ -275,9 +275,14 @@ impl Proxy {
         let tags = [request.from().tag(), request.to().tag()].map(Option::unwrap_or_default);
         let hang_up = self.calls.hang_up(request.call_id(), tags);
         if context.relayed {
-            self.release_media(request, hang_up == HangUp::OthersRemain);
+            let ended = match hang_up {
+                HangUp::Over { by_callee: true, .. } => Ended::CallOfPeer,
+                HangUp::Over { by_callee: false, .. } | HangUp::Unknown => Ended::CallOfSender,
+                HangUp::OthersRemain => Ended::Dialog,
+            };
+            self.release_media(request, ended);
         }
-        if let HangUp::Over(expiry) = hang_up {
+        if let HangUp::Over { expiry, .. } = hang_up {
             self.timers.cancel(expiry);
             let call_id = request.bytes().slice_ref(request.call_id());
             self.report_call(call_id, CallReport::Ended);
@@ -295,7 +300,7 @@ impl Proxy {
     /// A call ended before it was answered.
     pub(crate) fn call_failed(&mut self, request: &Request, relayed: bool, status: StatusCode) {
         if relayed {
-            self.release_media(request, false);
+            self.release_media(request, Ended::CallOfSender);
         }
         if !self.calls.is_ringing(request.call_id()) {
             return;
