@@ -195,7 +195,7 @@ fn the_doctor_finds_a_taken_port() {
     let settings = "doctor --set http.listen= --set metrics.listen= --set media.engage=never";
     let ill = offhook(dir.path(), &format!("{settings} --set sip.listen=udp:127.0.0.1:{port}"));
     assert_eq!(ill.code, Some(1), "{ill:?}");
-    let fail = format!("FAIL  SIP port       udp:127.0.0.1:{port} cannot be opened: ");
+    let fail = format!("FAIL  SIP port       udp:127.0.0.1:{port} is held by ");
     assert!(ill.stdout.contains(&fail), "{}", ill.stdout);
     assert!(ill.stdout.ends_with("\n1 thing must be mended.\n"), "{}", ill.stdout);
 

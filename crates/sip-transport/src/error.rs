@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::Listener;
+use crate::{Listener, PortHolder};
 
 /// A listener that could not be opened. Nothing is served when one fails.
 #[derive(Debug, thiserror::Error)]
@@ -17,12 +17,12 @@ pub enum BindError {
         listener: Listener,
     },
     /// Another socket holds the address.
-    #[error("cannot listen on {listener}: the port is in use{}", held_by(.holder.as_deref()))]
+    #[error("cannot listen on {listener}: the port is in use{}", held_by(.holder.as_ref()))]
     InUse {
         /// The listener that could not be bound.
         listener: Listener,
         /// Name and process id of the process that holds the port, where the kernel tells.
-        holder: Option<String>,
+        holder: Option<PortHolder>,
     },
     /// Anything else that the kernel refused.
     #[error("cannot listen on {listener}: {error}")]
@@ -35,6 +35,6 @@ pub enum BindError {
     },
 }
 
-fn held_by(holder: Option<&str>) -> String {
+fn held_by(holder: Option<&PortHolder>) -> String {
     holder.map_or_else(String::new, |holder| format!(" by {holder}"))
 }

@@ -30,6 +30,7 @@ mod udp;
 pub use config::{Listener, TcpConfig, TransportConfig, UdpConfig};
 pub use error::BindError;
 pub use outbox::Outbox;
+pub use port_holder::{PortHolder, port_holder};
 pub use receiver::{Inbound, Outbound, Receiver, Ticket};
 pub use stats::Stats;
 pub use transports::{BoundTransports, Transports};

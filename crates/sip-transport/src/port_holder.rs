@@ -1,5 +1,6 @@
 //! Finds the process that holds a port, for the one error message that everybody meets.
 
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
@@ -18,10 +19,26 @@ fn tables(transport: Transport) -> [&'static str; 2] {
 /// The state of a listening TCP socket in `/proc/net/tcp`.
 const TCP_LISTEN: &str = "0A";
 
-/// Name and id of a process with a socket on `port`, as in `kamailio (process 812)`.
+/// A process with a socket of its own; displayed as in `kamailio (process 812)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortHolder {
+    /// The name of its program.
+    pub name: String,
+    /// Its process id.
+    pub pid: u32,
+}
+
+impl fmt::Display for PortHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (process {})", self.name, self.pid)
+    }
+}
+
+/// A process with a socket on `port`, whatever the address.
 ///
-/// `None` when no table lists the port or the owner belongs to another user.
-pub(crate) fn port_holder(transport: Transport, port: u16) -> Option<String> {
+/// `None` when no table of the kernel lists the port or the owner belongs to another user.
+#[must_use]
+pub fn port_holder(transport: Transport, port: u16) -> Option<PortHolder> {
     let inodes: Vec<String> = tables(transport)
         .iter()
         .filter_map(|table| fs::read_to_string(table).ok())
@@ -32,10 +49,10 @@ pub(crate) fn port_holder(transport: Transport, port: u16) -> Option<String> {
     }
     let processes = fs::read_dir("/proc").ok()?;
     processes.flatten().find_map(|entry| {
-        let id: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
         holds_any(&entry.path(), &inodes).then(|| {
             let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-            format!("{} (process {id})", name.trim_end())
+            PortHolder { name: name.trim_end().to_owned(), pid }
         })
     })
 }
@@ -90,6 +107,7 @@ mod tests {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
         let holder = port_holder(Transport::Udp, port).unwrap();
-        assert!(holder.ends_with(&format!("(process {})", std::process::id())), "{holder}");
+        assert_eq!(holder.pid, std::process::id());
+        assert!(holder.to_string().ends_with(&format!("(process {})", holder.pid)), "{holder}");
     }
 }

@@ -5,6 +5,9 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use offhook_platform::{Config, ListenTransport, bind_advice};
 
+use offhook_sip_message::Transport;
+use offhook_sip_transport::port_holder;
+
 use super::finding::Finding;
 
 /// Looks at every listener. `pid` is the running server's.
@@ -38,11 +41,27 @@ fn examine_one(
         )
         .mend("restart the server if you changed this setting"),
         (Ok(()), Some(_)) => Finding::ok(subject, format!("{name}: the system chooses a port")),
-        (Err(error), Some(pid)) if error.kind() == io::ErrorKind::AddrInUse => {
-            Finding::ok(subject, format!("{name} is held by the running server (process {pid})"))
+        (Err(error), _) if error.kind() == io::ErrorKind::AddrInUse => {
+            match (port_holder(signalling(transport), addr.port()), pid) {
+                (Some(holder), Some(pid)) if holder.pid == pid => {
+                    Finding::ok(subject, format!("{name} is held by the running {holder}"))
+                }
+                (Some(holder), _) => Finding::fail(subject, format!("{name} is held by {holder}"))
+                    .mend(bind_advice(&error)),
+                // Who holds it is another user's business.
+                (None, _) => Finding::fail(subject, format!("{name} is held by another program"))
+                    .mend(bind_advice(&error)),
+            }
         }
         (Err(error), _) => Finding::fail(subject, format!("{name} cannot be opened: {error}"))
             .mend(bind_advice(&error)),
+    }
+}
+
+fn signalling(transport: ListenTransport) -> Transport {
+    match transport {
+        ListenTransport::Udp => Transport::Udp,
+        ListenTransport::Tcp => Transport::Tcp,
     }
 }
 
@@ -64,14 +83,17 @@ mod tests {
         let subject = "SIP port";
         let udp = ListenTransport::Udp;
         let name = format!("udp:{addr}");
+        let holder = port_holder(Transport::Udp, addr.port()).unwrap();
         assert_eq!(
-            examine_one(subject, udp, addr, Some(7)),
-            Finding::ok(subject, format!("{name} is held by the running server (process 7)"))
+            examine_one(subject, udp, addr, Some(std::process::id())),
+            Finding::ok(subject, format!("{name} is held by the running {holder}"))
         );
-        let stranger = examine_one(subject, udp, addr, None);
         let error = UdpSocket::bind(addr).unwrap_err();
-        let expected = Finding::fail(subject, format!("{name} cannot be opened: {error}"));
-        assert_eq!(stranger, expected.mend(bind_advice(&error)));
+        for stranger in [None, Some(7)] {
+            let expected = Finding::fail(subject, format!("{name} is held by {holder}"));
+            let found = examine_one(subject, udp, addr, stranger);
+            assert_eq!(found, expected.mend(bind_advice(&error)));
+        }
         let free = ListenTransport::Tcp;
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         assert_eq!(
