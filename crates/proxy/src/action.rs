@@ -123,7 +123,7 @@ pub enum MediaVerb {
     },
     /// The call is over.
     Delete {
-        /// Whose tag the ending request carried in From.
+        /// The party whose part in the call is over.
         from_tag: Bytes,
         /// Given if other dialogs of the call go on: the end is that of the dialog with this party
         /// alone.

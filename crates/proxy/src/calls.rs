@@ -49,9 +49,27 @@ pub(crate) struct Calls {
 #[derive(Debug)]
 struct Listed {
     call: Call,
-    /// The To tags of the 2xx that went back: one, unless several forks answered.
-    dialogs: SmallVec<[Bytes; 1]>,
+    /// One for each phone that answered: one, unless several were faster than their CANCEL.
+    dialogs: SmallVec<[Dialog; 1]>,
     expiry: TimerId,
+}
+
+#[derive(Debug)]
+struct Dialog {
+    /// The To tag of the 2xx that went back.
+    tag: Bytes,
+    is_over: bool,
+}
+
+/// What a 2xx means to its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The call is answered.
+    First,
+    /// It was answered before, by this phone or another one.
+    Further,
+    /// The dialog is over: the 2xx was held up on its way.
+    Late,
 }
 
 /// What the end of a dialog means to its call.
@@ -101,32 +119,39 @@ impl Calls {
         self.calls.insert(call_id, Listed { call, dialogs: SmallVec::new(), expiry });
     }
 
-    /// Notes the answer of the phone with this tag; `false` if the call is not listed or was answered
-    /// before.
-    pub(crate) fn answer(&mut self, call_id: &[u8], tag: Bytes, now: UnixTime) -> bool {
-        let Some(listed) = self.calls.get_mut(call_id) else { return false };
-        if listed.dialogs.len() < MAX_DIALOGS && !listed.dialogs.contains(&tag) {
-            listed.dialogs.push(tag);
+    /// Notes the answer of the phone with this tag to a call that was listed when it started.
+    pub(crate) fn answer(&mut self, call_id: &[u8], tag: Bytes, now: UnixTime) -> Answer {
+        let Some(listed) = self.calls.get_mut(call_id) else { return Answer::Late };
+        match listed.dialogs.iter().find(|dialog| dialog.tag == tag) {
+            Some(dialog) if dialog.is_over => return Answer::Late,
+            Some(_) => {}
+            None if listed.dialogs.len() < MAX_DIALOGS => {
+                listed.dialogs.push(Dialog { tag, is_over: false });
+            }
+            None => {}
         }
-        let is_first = listed.call.state == CallState::Ringing;
-        if is_first {
-            listed.call.state = CallState::Answered;
-            listed.call.answered = Some(now);
+        if listed.call.state == CallState::Answered {
+            return Answer::Further;
         }
-        is_first
+        listed.call.state = CallState::Answered;
+        listed.call.answered = Some(now);
+        Answer::First
     }
 
-    /// Whether the call is listed and not yet answered.
-    pub(crate) fn is_ringing(&self, call_id: &[u8]) -> bool {
-        self.calls.get(call_id).is_some_and(|listed| listed.call.state == CallState::Ringing)
+    /// Whether a call with this Call-ID is listed.
+    pub(crate) fn has(&self, call_id: &[u8]) -> bool {
+        self.calls.contains_key(call_id)
     }
 
     /// Notes the end of the dialog between two tags.
     pub(crate) fn hang_up(&mut self, call_id: &[u8], tags: [&[u8]; 2]) -> HangUp {
         let Some(listed) = self.calls.get_mut(call_id) else { return HangUp::Unknown };
-        let by_callee = listed.dialogs.iter().any(|dialog| *dialog == tags[0]);
-        listed.dialogs.retain(|dialog| !tags.contains(&&**dialog));
-        if listed.call.state == CallState::Ringing || !listed.dialogs.is_empty() {
+        let by_callee = listed.dialogs.iter().any(|dialog| dialog.tag == tags[0]);
+        for dialog in &mut listed.dialogs {
+            dialog.is_over |= tags.contains(&&*dialog.tag);
+        }
+        let is_over = listed.dialogs.iter().all(|dialog| dialog.is_over);
+        if listed.call.state == CallState::Ringing || !is_over {
             return HangUp::OthersRemain;
         }
         match self.end(call_id) {

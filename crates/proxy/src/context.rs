@@ -28,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) max_forwards: u8,
     /// Whether the media relay is in the path of the call.
     pub(crate) relayed: bool,
+    /// Whether it started the call that is listed under its Call-ID.
+    pub(crate) listed: bool,
     /// The session description to forward instead of the request's.
     pub(crate) description: Option<Bytes>,
     /// Where it goes, until the branches are made.

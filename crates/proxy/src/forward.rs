@@ -77,11 +77,12 @@ impl Proxy {
     }
 
     fn list_call(&mut self, id: ContextId, now: Now) {
-        let Some(context) = self.contexts.get(&id) else { return };
+        let Some(context) = self.contexts.get_mut(&id) else { return };
         let request = &context.request;
         if !self.calls.has_room_for(request.call_id()) {
             return;
         }
+        context.listed = true;
         let call_id = Bytes::copy_from_slice(request.call_id());
         let deadline = now.mono + self.config.max_call_duration;
         let expiry = self.timers.insert(deadline, Timer::CallExpiry(call_id.clone()));

@@ -128,6 +128,8 @@ pub(crate) struct Upstream {
     /// must not name another call to the relay.
     pub(crate) call_id: Bytes,
     from_tag: Option<Bytes>,
+    /// Whether the request started the call that is listed under its Call-ID.
+    pub(crate) listed: bool,
     /// Whether the relay is in the path.
     pub(crate) relayed: bool,
     /// Whether the request carried the offer, so that responses answer.
@@ -141,6 +143,7 @@ impl Upstream {
             server: context.server?,
             call_id: own(request, request.call_id()),
             from_tag: request.from().tag().map(|tag| own(request, tag)),
+            listed: context.listed,
             relayed: context.relayed,
             offered: has_description(request),
         })

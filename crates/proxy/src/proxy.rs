@@ -168,6 +168,7 @@ impl Proxy {
             route,
             max_forwards,
             relayed: false,
+            listed: false,
             description: None,
             targets: Vec::new(),
             branches: SmallVec::new(),
@@ -196,7 +197,7 @@ impl Proxy {
     pub(crate) fn fail(&mut self, id: ContextId, refusal: &Refusal, now: Now) {
         let Some(context) = self.close(id) else { return };
         if context.starts_call() {
-            self.call_failed(&context.request, context.relayed, refusal.status);
+            self.call_failed(&context, refusal.status);
         }
         self.refuse(context.server, &context.request, context.flow, refusal, now);
     }

@@ -10,7 +10,7 @@ use offhook_sip_message::{
 use crate::action::{Action, CallReport, Report};
 use crate::admission::Refusal;
 use crate::branch::{Branch, BranchState};
-use crate::calls::HangUp;
+use crate::calls::{Answer, HangUp};
 use crate::context::{Context, ContextId, Final};
 use crate::media::{Ended, Upstream};
 use crate::proxy::{Proxy, Timer};
@@ -42,8 +42,11 @@ impl Proxy {
             }
             Some(Owner::Answered(upstream)) if response.status().is_success() => {
                 let upstream = upstream.clone();
-                self.call_answered(&upstream.call_id, &response, now);
-                self.send_upstream(upstream, response, now);
+                // A 2xx that was held up until its dialog was over is of no use to anybody, and would
+                // have the relay set up what it has just been told to end.
+                if !upstream.listed || self.call_answered(&upstream, &response, now) {
+                    self.send_upstream(upstream, response, now);
+                }
             }
             Some(Owner::Branch(..) | Owner::Answered(_)) | None => {}
         }
@@ -142,8 +145,8 @@ impl Proxy {
             for client in others.chain([client]) {
                 self.by_client.insert(client, Owner::Answered(upstream.clone()));
             }
-            if context.starts_call() {
-                self.call_answered(&upstream.call_id, &response, now);
+            if context.listed {
+                self.call_answered(&upstream, &response, now);
             }
         }
         self.after_bye(&context);
@@ -168,7 +171,7 @@ impl Proxy {
             None => Final::Local(StatusCode::REQUEST_TIMEOUT),
         };
         if context.starts_call() {
-            self.call_failed(&context.request, context.relayed, best.status());
+            self.call_failed(&context, best.status());
         }
         if !matches!(best.status().as_u16(), 401 | 407) {
             self.after_bye(&context);
@@ -289,20 +292,24 @@ impl Proxy {
         }
     }
 
-    /// A 2xx goes back to the caller.
-    fn call_answered(&mut self, call_id: &Bytes, response: &Response, now: Now) {
+    /// Notes a 2xx to a listed call; `false` if its dialog is over.
+    fn call_answered(&mut self, upstream: &Upstream, response: &Response, now: Now) -> bool {
         let tag = Bytes::copy_from_slice(response.to().tag().unwrap_or_default());
-        if self.calls.answer(call_id, tag, now.wall) {
-            self.report_call(call_id.clone(), CallReport::Answered);
+        let answer = self.calls.answer(&upstream.call_id, tag, now.wall);
+        if answer == Answer::First {
+            self.report_call(upstream.call_id.clone(), CallReport::Answered);
         }
+        answer != Answer::Late
     }
 
     /// A call ended before it was answered.
-    pub(crate) fn call_failed(&mut self, request: &Request, relayed: bool, status: StatusCode) {
-        if relayed {
+    pub(crate) fn call_failed(&mut self, context: &Context, status: StatusCode) {
+        let request = &context.request;
+        // A request that repeats the Call-ID of a listed call has no say in that one's media.
+        if context.relayed && (context.listed || !self.calls.has(request.call_id())) {
             self.release_media(request, Ended::CallOfSender);
         }
-        if !self.calls.is_ringing(request.call_id()) {
+        if !context.listed {
             return;
         }
         if let Some(expiry) = self.calls.end(request.call_id()) {

@@ -14,5 +14,6 @@ mod listing;
 mod lookups;
 mod media;
 mod responses;
+mod simulation;
 mod support;
 mod waiting;
