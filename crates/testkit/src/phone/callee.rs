@@ -13,6 +13,9 @@ use crate::{Dialog, ReplySketch};
 const FIRST_REPEAT: Duration = Duration::from_millis(500);
 const SLOWEST_REPEAT: Duration = Duration::from_secs(4);
 
+/// When a phone that has said nothing says 100 (RFC 3261 section 17.2.1).
+const TRYING_AFTER: Duration = Duration::from_millis(200);
+
 /// What a phone does about a call that comes in.
 #[derive(Clone, Debug)]
 pub struct Reaction {
@@ -47,6 +50,7 @@ impl Phone {
             hangs_up_after: None,
         };
         let reaction = self.reactions.pop_front().unwrap_or(busy);
+        self.agenda.plan(now + TRYING_AFTER, Task::Respond(leg, 100));
         for (after, status) in reaction.provisional.into_iter().chain([reaction.final_response]) {
             self.agenda.plan(now + after, Task::Respond(leg, status));
         }
@@ -56,6 +60,8 @@ impl Phone {
             is_caller: false,
             state: LegState::Ringing,
             since: now,
+            unanswered_bye: None,
+            is_unacknowledged: false,
             dialog: Dialog::of_callee(request, &tag),
             ring: Some(Ring {
                 id,
@@ -92,6 +98,7 @@ impl Phone {
             return;
         };
         if now - ring.answered_at >= PATIENCE {
+            self.legs[leg].is_unacknowledged = true;
             return self.hang_up(leg, now);
         }
         self.send(leg, 200, now);

@@ -39,6 +39,7 @@ pub(super) struct Outgoing {
     client: Option<ClientId>,
     gave_up: bool,
     outcomes: Vec<Outcome>,
+    settled_at: Option<Instant>,
 }
 
 impl Phone {
@@ -63,7 +64,13 @@ impl Phone {
         if let Some(client) = client {
             self.by_client.insert(client, Purpose::Call(number));
         }
-        self.outgoing.push(Outgoing { attempt, client, gave_up: false, outcomes: Vec::new() });
+        self.outgoing.push(Outgoing {
+            attempt,
+            client,
+            gave_up: false,
+            outcomes: Vec::new(),
+            settled_at: None,
+        });
         self.settle(now);
     }
 
@@ -81,8 +88,14 @@ impl Phone {
         }
     }
 
-    pub(super) fn call_timed_out(&mut self, number: usize) {
-        self.outgoing[number].outcomes.push(Outcome::TimedOut);
+    /// When it first heard how a call that it made ended.
+    #[must_use]
+    pub fn settled_at(&self, call_id: &str) -> Option<Instant> {
+        self.outgoing.iter().find(|call| call.attempt.call_id == call_id)?.settled_at
+    }
+
+    pub(super) fn call_timed_out(&mut self, number: usize, now: Instant) {
+        self.outgoing[number].settle(Outcome::TimedOut, now);
     }
 
     pub(super) fn call_answered(&mut self, number: usize, response: &Response, now: Instant) {
@@ -91,7 +104,7 @@ impl Phone {
             return;
         }
         if !status.is_success() {
-            self.outgoing[number].outcomes.push(Outcome::Status(status));
+            self.outgoing[number].settle(Outcome::Status(status), now);
             return;
         }
         let dialog = Dialog::of_caller(response);
@@ -113,7 +126,7 @@ impl Phone {
 
     fn begin(&mut self, number: usize, dialog: Dialog, status: StatusCode, now: Instant) -> usize {
         let call = &mut self.outgoing[number];
-        call.outcomes.push(Outcome::Status(status));
+        call.settle(Outcome::Status(status), now);
         let leg = self.legs.len();
         if let Some(after) = call.attempt.hangs_up_after {
             self.agenda.plan(now + after, Task::HangUp(leg));
@@ -123,9 +136,18 @@ impl Phone {
             is_caller: true,
             state: LegState::InCall,
             since: now,
+            unanswered_bye: None,
+            is_unacknowledged: false,
             dialog,
             ring: None,
         });
         leg
+    }
+}
+
+impl Outgoing {
+    fn settle(&mut self, outcome: Outcome, now: Instant) {
+        self.outcomes.push(outcome);
+        self.settled_at.get_or_insert(now);
     }
 }

@@ -47,6 +47,10 @@ pub struct Leg {
     pub state: LegState,
     /// Since when.
     pub since: Instant,
+    /// When it sent a BYE that nobody answered.
+    pub unanswered_bye: Option<Instant>,
+    /// Whether it answered and never got an ACK.
+    pub is_unacknowledged: bool,
     dialog: Dialog,
     ring: Option<Ring>,
 }
@@ -237,8 +241,11 @@ impl Phone {
                 Effect::Transmit { bytes, .. } => self.outbox.push_back(bytes),
                 Effect::ClientTimedOut(id) | Effect::ClientFailed(id) => {
                     match self.by_client.get(&id) {
-                        Some(&Purpose::Call(number)) => self.call_timed_out(number),
-                        Some(&Purpose::Bye(leg)) => self.set(leg, LegState::Over, now),
+                        Some(&Purpose::Call(number)) => self.call_timed_out(number, now),
+                        Some(&Purpose::Bye(leg)) => {
+                            self.legs[leg].unanswered_bye = Some(self.legs[leg].since);
+                            self.set(leg, LegState::Over, now);
+                        }
                         None => {}
                     }
                 }

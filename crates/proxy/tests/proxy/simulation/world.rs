@@ -1,6 +1,7 @@
 //! The platform, the phones around it, the network in between, and the clock.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use offhook_proxy::{
 };
 use offhook_sip_message::{ConnectionId, Flow, Limits, Message, Method, Transport};
 use offhook_testkit::{
-    Agenda, Attempt, Conditions, Fate, LegState, Outcome, Phone, SimClock, SimNetwork,
+    Agenda, Attempt, Conditions, Fate, Leg, LegState, Outcome, Phone, SimClock, SimNetwork,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -64,6 +65,8 @@ pub(crate) struct Climate {
     pub(crate) lost_lookups: u32,
     /// How many of a thousand messages over connections find the connection gone.
     pub(crate) broken_connections: u32,
+    /// How long after its caller has heard how the call ended a phone may still ring.
+    pub(crate) rings_on_for: Duration,
 }
 
 pub(crate) struct World {
@@ -83,11 +86,21 @@ pub(crate) struct World {
     /// The final responses to each call that were sent to its caller.
     finals: HashMap<Bytes, Vec<(u16, Bytes)>>,
     pub(crate) reports: Vec<Report>,
-    log: Vec<String>,
+    log: Vec<Entry>,
     calls: usize,
     messages: usize,
     /// When the proxy was last killed.
-    restarted: Option<Instant>,
+    pub(crate) restarted: Option<Instant>,
+    /// How many calls were up then.
+    pub(crate) calls_up_at_restart: usize,
+}
+
+/// Something that happened, for the message of a failed assertion.
+#[derive(Clone, Debug)]
+enum Entry {
+    Sent { at: Instant, by: Node, bytes: Bytes, flow: Flow },
+    Broken,
+    Killed(Instant),
 }
 
 /// What somebody outside does.
@@ -119,6 +132,7 @@ impl World {
             calls: 0,
             messages: 0,
             restarted: None,
+            calls_up_at_restart: 0,
         }
     }
 
@@ -218,11 +232,14 @@ impl World {
     }
 
     fn restart(&mut self) {
-        self.log.push(format!("{:?} the proxy is killed", self.clock.mono()));
+        self.log.push(Entry::Killed(self.clock.mono()));
         let seed = ShardSeed { identifiers: self.random.random(), nonce_key: [2; 32] };
         self.proxy = Proxy::new(self.config.clone(), seed);
         self.answers = Agenda::new();
         self.restarted = Some(self.clock.mono());
+        let legs = self.phones.iter().flat_map(|phone| phone.legs());
+        let is_up = |leg: &&Leg| leg.is_caller && leg.state == LegState::InCall;
+        self.calls_up_at_restart = legs.filter(is_up).count();
     }
 
     fn tell_proxy(&mut self, input: Input) {
@@ -234,9 +251,9 @@ impl World {
         let now = self.clock.mono();
         while let Some(bytes) = self.phones[number].poll() {
             let (_, flow) = self.lines[number];
-            let packet = Packet { bytes, flow };
-            self.log.push(format!("{now:?} phone{number} sends {}", label(&parse(&packet.bytes))));
-            self.send(Node::Phone(number), Node::Proxy, packet);
+            let by = Node::Phone(number);
+            self.log.push(Entry::Sent { at: now, by, bytes: bytes.clone(), flow });
+            self.send(by, Node::Proxy, Packet { bytes, flow });
         }
     }
 
@@ -270,7 +287,7 @@ impl World {
         let now = self.clock.mono();
         self.messages += 1;
         let message = parse(&bytes);
-        self.log.push(format!("{now:?} proxy sends {} to {}", label(&message), flow.remote));
+        self.log.push(Entry::Sent { at: now, by: Node::Proxy, bytes: bytes.clone(), flow });
         if let Message::Response(response) = &message
             && response.cseq().method == Method::Invite
             && response.status().is_final()
@@ -280,10 +297,12 @@ impl World {
             let tag = Bytes::copy_from_slice(response.to().tag().unwrap_or_default());
             of_call.push((response.status().as_u16(), tag));
         }
+        // A CANCEL has one way to go, that of its INVITE (RFC 3261 section 9.1).
         let is_gone = flow.connection.is_some()
+            && message.head().cseq().method != Method::Cancel
             && self.random.random_range(0..1_000) < self.climate.broken_connections;
         if is_gone {
-            self.log.push("  but the connection is gone".into());
+            self.log.push(Entry::Broken);
             self.answers.plan(now, Input::SendFailed { ticket });
             return;
         }
@@ -319,17 +338,24 @@ impl World {
         let now = self.clock.mono();
         for phone in &self.phones {
             for leg in phone.legs() {
-                let is_bounded = matches!(leg.state, LegState::Answered | LegState::HangingUp);
-                assert!(
-                    !is_bounded || now - leg.since <= RFC_BOUND,
-                    "{leg:?} since {:?}:\n{}",
-                    leg.since,
-                    self.story()
-                );
+                let late = match leg.state {
+                    LegState::Answered | LegState::HangingUp => now - leg.since > RFC_BOUND,
+                    LegState::Ringing => self.is_left_ringing(&leg.call_id),
+                    LegState::InCall | LegState::Over => false,
+                };
+                assert!(!late, "{leg:?} since {:?}:\n{}", leg.since, self.story());
             }
         }
         let allowed = (self.calls + 1) * MAX_MESSAGES_PER_CALL;
         assert!(self.messages <= allowed, "{} messages:\n{}", self.messages, self.story());
+    }
+
+    /// Whether the caller has long heard how the call ended.
+    fn is_left_ringing(&self, call_id: &str) -> bool {
+        let now = self.clock.mono();
+        let settled = self.phones.iter().find_map(|phone| phone.settled_at(call_id));
+        // A killed proxy silences nobody.
+        self.restarted.is_none() && settled.is_some_and(|at| now - at > self.climate.rings_on_for)
     }
 
     fn check_that_nothing_is_left(&self) {
@@ -340,9 +366,12 @@ impl World {
                 assert_eq!(leg.state, LegState::Over, "{leg:?}\n{}", self.story());
             }
         }
-        // What a killed proxy knew of failed calls is lost, and the relay's own time-out has to do.
+        // Where no BYE came through, and of the calls that a killed proxy knew, the relay's own
+        // time-out has to do.
         if self.restarted.is_none() {
-            assert!(self.relay.open().is_empty(), "{:?}\n{}", self.relay, self.story());
+            let expired = self.expired_calls();
+            let all_expired = self.relay.open().into_iter().all(|call| expired.contains(&call));
+            assert!(all_expired, "{:?}\n{}", self.relay, self.story());
         }
     }
 
@@ -374,15 +403,17 @@ impl World {
         }
     }
 
-    /// How many calls were taken off the list for want of a BYE.
-    pub(crate) fn expired_calls(&self) -> usize {
-        let is_expiry =
-            |report: &&Report| matches!(report, Report::Call { event: CallReport::Expired, .. });
-        self.reports.iter().filter(is_expiry).count()
+    /// The calls that were taken off the list for want of a BYE.
+    pub(crate) fn expired_calls(&self) -> Vec<&Bytes> {
+        let expired = |report| match report {
+            &Report::Call { ref call_id, event: CallReport::Expired } => Some(call_id),
+            Report::Call { .. } | Report::Refused { .. } | Report::WrongCredentials { .. } => None,
+        };
+        self.reports.iter().filter_map(expired).collect()
     }
 
     pub(crate) fn story(&self) -> String {
-        self.log.join("\n")
+        self.log.iter().map(|entry| format!("{entry}\n")).collect()
     }
 }
 
@@ -403,6 +434,21 @@ fn input(message: Message, flow: Flow) -> Input {
 fn parse(bytes: &Bytes) -> Message {
     Message::parse(bytes.clone(), &Limits::default())
         .unwrap_or_else(|error| panic!("{error}: {}", bytes.escape_ascii()))
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sent { at, by: Node::Phone(number), bytes, .. } => {
+                write!(f, "{at:?} phone{number} sends {}", label(&parse(bytes)))
+            }
+            Self::Sent { at, by: Node::Proxy, bytes, flow } => {
+                write!(f, "{at:?} proxy sends {} to {}", label(&parse(bytes)), flow.remote)
+            }
+            Self::Broken => f.write_str("  but the connection is gone"),
+            Self::Killed(at) => write!(f, "{at:?} the proxy is killed"),
+        }
+    }
 }
 
 fn label(message: &Message) -> String {
