@@ -20,6 +20,7 @@ use crate::proxy::{Proxy, Timer};
 use crate::record_route::{self, Side};
 use crate::response::Owner;
 use crate::routing::Next;
+use crate::strict_routing;
 use crate::wait::Purpose;
 
 /// The most further addresses of a next hop that are tried after its first.
@@ -36,7 +37,8 @@ impl Proxy {
             }
             Next::Peer | Next::Hop(_) | Next::Platform => {
                 let flow = context.route.dialog.and_then(|dialog| dialog.flow);
-                let uri = context.request.bytes().slice_ref(context.request.uri().raw());
+                let received = || context.request.bytes().slice_ref(context.request.uri().raw());
+                let uri = context.route.target.clone().unwrap_or_else(received);
                 context.targets =
                     vec![Target { uri, flow, path: Vec::new(), behind_nat: flow.is_some() }];
                 self.engage_media(id, now);
@@ -248,12 +250,16 @@ impl Outgoing<'_> {
     fn write(&self, interface: &Interface, branch: &[u8]) -> Bytes {
         let context = self.context;
         let mut edit = context.request.edit();
-        edit.set_request_uri(&self.target.uri);
-        for _ in 0..context.route.own_routes {
-            edit.remove_first_value(HeaderName::Route);
-        }
-        for hop in self.target.path.iter().rev() {
-            edit.push_first(HeaderName::Route, hop);
+        if strict_routing::concerns(context, self.target) {
+            strict_routing::write(&mut edit, context, self.target);
+        } else {
+            edit.set_request_uri(&self.target.uri);
+            for _ in 0..context.route.own_routes {
+                edit.remove_first_value(HeaderName::Route);
+            }
+            for hop in self.target.path.iter().rev() {
+                edit.push_first(HeaderName::Route, hop);
+            }
         }
         edit.replace(HeaderName::MaxForwards, context.max_forwards.to_string().as_bytes());
         for value in &self.record_routes {

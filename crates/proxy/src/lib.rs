@@ -28,6 +28,7 @@ mod proxy;
 mod record_route;
 mod response;
 mod routing;
+mod strict_routing;
 mod wait;
 
 pub use action::{

@@ -164,6 +164,44 @@ fn further_routes_are_followed() {
     assert_eq!(bye.header(HeaderName::Route), Some(&b"<sip:192.0.2.30;lr>"[..]));
 }
 
+/// RFC 3261 section 16.12.1.2: the next hop stands in the Request-URI, the target ends the Route.
+#[test]
+fn strict_routers_before_and_behind_us_are_served() {
+    // Before us: our value has come as the Request-URI.
+    for (alice, single) in [(udp(ALICE), true), (udp(NAT), false)] {
+        let mut lab = Lab::new();
+        let mut call = lab.connect(&invite(), alice, BOB);
+        let target = std::mem::replace(&mut call.alice.target, call.alice.routes.remove(0));
+        call.alice.target = call.alice.target.replace(['<', '>'], "");
+        call.alice.routes.push(format!("<{target}>"));
+        assert_eq!(call.alice.routes.len(), if single { 1 } else { 2 });
+        assert_eq!(lab.send_in(&mut call.alice, "BYE", alice), ["BYE to bob"]);
+        let bye = lab.request_to(BOB, "BYE");
+        assert_eq!(bye.uri().raw(), b"sip:bob@192.0.2.20:5060");
+        assert!(!bye.has(HeaderName::Route));
+    }
+    // Behind us.
+    let (mut lab, mut call) = Lab::talking();
+    call.alice.routes.push("<sip:192.0.2.22>".into());
+    call.alice.routes.push("<sip:192.0.2.30;lr>".into());
+    assert_eq!(lab.send_in(&mut call.alice, "BYE", udp(ALICE)), ["BYE to bob3"]);
+    let bye = lab.request_to(BOB3, "BYE");
+    assert_eq!(bye.uri().raw(), b"sip:192.0.2.22");
+    let routes: Vec<&[u8]> = bye.values(HeaderName::Route).collect();
+    assert_eq!(routes, [&b"<sip:192.0.2.30;lr>"[..], b"<sip:bob@192.0.2.20:5060>"]);
+    // A token in the Request-URI with nothing behind it, or of another call, leads nowhere.
+    for (call_id, status) in [("call-1@192.0.2.10", 404), ("another-call", 403)] {
+        let (mut lab, mut call) = Lab::talking();
+        call.alice.target = call.alice.routes.remove(0).replace(['<', '>'], "");
+        call.alice.call_id = call_id.into();
+        if status == 403 {
+            call.alice.routes.push("<sip:victim@203.0.113.9>".into());
+        }
+        let lines = lab.send_in(&mut call.alice, "BYE", udp(EVE));
+        assert_eq!(lines, [format!("{status} BYE to eve")]);
+    }
+}
+
 /// A proxy that came to us by TCP is answered by that connection, whatever its Record-Route says.
 #[test]
 fn the_flow_to_a_proxy_is_used_too() {
