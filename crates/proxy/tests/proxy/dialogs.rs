@@ -130,8 +130,44 @@ fn a_change_of_target_is_record_routed_again() {
     let (mut lab, mut call) = Lab::talking();
     lab.send_in(&mut call.bob, "INVITE", udp(BOB));
     assert_eq!(lab.request_to(ALICE, "INVITE").record_routes().count(), 1);
-    assert_eq!(lab.answer(ALICE, "INVITE", 200), ["200 INVITE to bob"]);
+    for _ in 0..2 {
+        assert_eq!(lab.answer(ALICE, "INVITE", 200), ["200 INVITE to bob"]);
+    }
     assert_eq!(lab.send_in(&mut call.bob, "ACK", udp(BOB)), ["ACK to alice"]);
+    assert_eq!(lab.send_in(&mut call.alice, "BYE", udp(ALICE)), ["BYE to bob"]);
+    assert_eq!(lab.answer(BOB, "BYE", 200), ["200 BYE to alice"]);
+    assert_eq!(lab.proxy.calls().count(), 0);
+    lab.ends_empty();
+}
+
+#[test]
+fn version_6_addresses_are_written_in_brackets() {
+    let six = |address: &str| Flow {
+        local: "[2001:db8::1]:5060".parse().unwrap(),
+        remote: address.parse().unwrap(),
+        ..udp(ALICE)
+    };
+    let (alice, bob) = ("[2001:db8::a]:5060", "[2001:db8::b]:5060");
+    let mut lab = Lab::with(|config| {
+        config.interfaces = offhook_proxy::Interfaces::new(vec![offhook_proxy::Interface {
+            transport: Transport::Udp,
+            local: "[2001:db8::1]:5060".parse().unwrap(),
+            advertised: "[2001:db8::1]:5060".into(),
+            advertised_port: 5060,
+        }])
+        .into();
+        let addresses = ["2001:db8::1".parse().unwrap()];
+        config.domains = offhook_sip_core::Domains::new(addresses, ["example.com"], []).into();
+    });
+    let mut phone = target(bob);
+    phone.flow = Some(six(bob));
+    lab.give_bob(vec![phone]);
+    let sketch = invite().via(&format!("SIP/2.0/UDP {alice};branch=z9hG4bKsix"));
+    let mut call = lab.connect(&sketch, six(alice), bob);
+    let forwarded = lab.request_to(bob, "INVITE");
+    assert_eq!(forwarded.top_via().host.ip(), Some("2001:db8::1".parse().unwrap()));
+    assert_eq!(lab.send_in(&mut call.alice, "BYE", six(alice)), [format!("BYE to {bob}")]);
+    assert_eq!(lab.sent.last().unwrap().flow, six(bob));
 }
 
 /// Proxies of others are in the path on both sides.

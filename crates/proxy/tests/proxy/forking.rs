@@ -131,9 +131,13 @@ fn two_phones_picked_up_at_once_both_reach_the_caller() {
     assert_eq!(lab.answer(BOB2, "BYE", 200), ["200 BYE to alice"]);
     let call = lab.proxy.calls().next().expect("the first dialog goes on").clone();
     assert_eq!(call.state, CallState::Answered);
+    // A copy of the second answer was held up until its dialog was over.
+    assert!(pick_up(&mut lab, BOB2, "b2").is_empty());
+    assert_eq!(pick_up(&mut lab, BOB, "b1"), ["200 INVITE to alice"]);
 
     assert_eq!(lab.send_in(&mut first, "BYE", udp(ALICE)), ["BYE to bob"]);
     assert_eq!(lab.answer(BOB, "BYE", 200), ["200 BYE to alice"]);
+    assert!(pick_up(&mut lab, BOB, "b1").is_empty());
     lab.ends_empty();
 }
 

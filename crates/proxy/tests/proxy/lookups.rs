@@ -173,6 +173,22 @@ fn a_non_invite_request_waits_in_silence() {
     lab.ends_empty();
 }
 
+/// Its client has given up before the branch does, which then has nobody to report to.
+#[test]
+fn a_request_may_end_before_its_branch() {
+    let mut lab = Lab::new();
+    lab.holds_questions = true;
+    lab.send(&request("MESSAGE"), udp(ALICE));
+    lab.pass_secs(4);
+    let question = lab.question();
+    assert_eq!(lab.answer_question(question), ["MESSAGE to bob"]);
+    let lines = lab.pass_secs(30);
+    assert!(lines.iter().all(|line| line == "MESSAGE to bob"), "{lines:?}");
+    assert_eq!(lab.proxy.statistics().server_transactions, 0);
+    assert!(lab.answer(BOB, "MESSAGE", 200).is_empty());
+    lab.ends_empty();
+}
+
 /// One phone's name is found, the other's never: the call goes to the first at once.
 #[test]
 fn a_fork_does_not_wait_for_the_slowest_name() {
