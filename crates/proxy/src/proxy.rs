@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 
 use crate::action::{Action, CallReport, Input, MediaOutcome, Report, Token};
 use crate::admission::{self, Refusal};
+use crate::branch::Branch;
 use crate::calls::{Call, Calls};
 use crate::config::{AuthPolicy, ProxyConfig, ShardSeed};
 use crate::context::{Context, ContextId};
@@ -208,13 +209,8 @@ impl Proxy {
         if let Some(server) = context.server {
             self.by_server.remove(&server);
         }
-        for branch in &context.branches {
-            if let Some(timer) = branch.timer {
-                self.timers.cancel(timer);
-            }
-            if let Some(client) = branch.client() {
-                self.by_client.remove(&client);
-            }
+        for client in context.branches.iter().filter_map(Branch::client) {
+            self.by_client.remove(&client);
         }
         Some(context)
     }

@@ -355,6 +355,7 @@ fn a_response_cannot_speak_for_another_call() {
     lab.holds_questions = true;
     let response = messages::response(forged.into());
     assert_eq!(lab.hand(Input::Response { response }), ["answer of b1 to a1: bob"]);
+    assert_eq!(lab.relayed_calls, ["call-1@192.0.2.10", "call-1@192.0.2.10"]);
     assert_eq!(lab.proxy.calls().next().unwrap().call_id, "call-1@192.0.2.10");
 }
 

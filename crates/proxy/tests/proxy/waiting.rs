@@ -25,6 +25,7 @@ fn timer_c_ends_a_call_that_rings_too_long() {
     assert!(lab.pass(TIMER_C - Duration::from_millis(10)).is_empty());
     assert_eq!(lab.pass(Duration::from_millis(20)), ["CANCEL to bob"]);
     assert!(lab.answer(BOB, "CANCEL", 200).is_empty());
+    assert!(lab.answer(BOB, "INVITE", 180).is_empty(), "alice does not hear it ring any more");
     assert_eq!(lab.answer(BOB, "INVITE", 487), ["ACK to bob", "487 INVITE to alice"]);
     lab.send(&same_transaction("ACK"), udp(ALICE));
     lab.ends_empty();

@@ -66,6 +66,8 @@ pub(crate) struct Lab {
     pub(crate) questions: VecDeque<Question>,
     /// Everything sent so far.
     pub(crate) sent: Vec<Sent>,
+    /// The Call-IDs that the relay was told, in order.
+    pub(crate) relayed_calls: Vec<Bytes>,
     /// Everything reported so far.
     pub(crate) reports: Vec<Report>,
     branches: u64,
@@ -94,6 +96,7 @@ impl Lab {
             holds_questions: false,
             questions: VecDeque::new(),
             sent: Vec::new(),
+            relayed_calls: Vec::new(),
             reports: Vec::new(),
             branches: 0,
         }
@@ -267,8 +270,9 @@ impl Lab {
             Action::Resolve { token, host, port, transport: _ } => {
                 self.ask(Question::Addresses(token, host, port), lines, answers);
             }
-            Action::Media { token, call_id: _, verb } => {
+            Action::Media { token, call_id, verb } => {
                 lines.push(verb_line(&verb));
+                self.relayed_calls.push(call_id);
                 if let Some(token) = token {
                     self.ask(Question::Media(token, verb), lines, answers);
                 }
