@@ -3,7 +3,7 @@
 //! `docker/run` prepares what this needs (a Docker daemon in namespaces of its own, an office network with the
 //! Docker host in it, the images) and starts this file within the phones' network.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -38,7 +38,14 @@ fn phones_call_through(file: &str, advertise: &str) {
     let mut soft = phone(&subnet, 1, Transport::Tcp);
     let registered = stack.offhook(&["registrations"]);
     assert!(USERS.iter().all(|user| registered.contains(user)), "{registered}");
+    let before = relayed_packets();
     call(&mut desk, &mut soft);
+    // Both phones have heard the other for a second: 50 packets each way.
+    assert!(relayed_packets() >= before + 100, "the relay has a part in the call");
+    for port in [5432, 5433, 8080, 8081, 9464, 9465] {
+        let open = TcpStream::connect((host(), port)).is_ok();
+        assert!(!open, "port {port} is open to the phones");
+    }
 
     // A new container of the proxy has only the database to know from who is registered.
     stack.compose(&["up", "--detach", "--no-build", "--no-deps", "--force-recreate", "proxy"]);
@@ -56,10 +63,9 @@ fn phones_call_through(file: &str, advertise: &str) {
 }
 
 fn phone(subnet: &Subnet, number: usize, transport: Transport) -> Baresip {
-    let host: Ipv4Addr = setting("HOST").parse().expect("the host's address");
     let address = setting("PHONES").parse().expect("the phones' address");
     let user = USERS[number];
-    let registrar = SocketAddr::from((host, 5060));
+    let registrar = SocketAddr::from((host(), 5060));
     let account = Account { user, password: &password_of(user), registrar, transport };
     let mut phone = Baresip::start_at(address, subnet, number, account);
     phone.wait_registered();
@@ -167,12 +173,28 @@ impl Drop for Stack {
     }
 }
 
+/// What the relay's metrics say, which are published on the Docker host's own loopback: this test is in the
+/// phones' network, and process 1 in that of the host.
+fn relayed_packets() -> u64 {
+    let get = "exec 3<>/dev/tcp/127.0.0.1/9465; \
+               printf 'GET /metrics HTTP/1.1\\r\\nHost: relay\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3";
+    let mut command = Command::new("nsenter");
+    command.args(["--net=/proc/1/ns/net", "bash", "-c", get]);
+    let metrics = process::run("the relay's metrics", &mut command);
+    let line = metrics.lines().find_map(|line| line.strip_prefix("offhook_media_packets_total "));
+    line.and_then(|count| count.trim().parse().ok()).unwrap_or_else(|| panic!("{metrics}"))
+}
+
 fn docker(arguments: &[&str]) -> String {
     process::run(&format!("docker {}", arguments.join(" ")), Command::new("docker").args(arguments))
 }
 
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn host() -> Ipv4Addr {
+    setting("HOST").parse().expect("the host's address")
 }
 
 fn setting(name: &str) -> String {
