@@ -27,6 +27,7 @@ tests: ## Unit tests, simulations, and the real binaries against real peers
 	BINARIES_UNDER_TEST=$(target)/debug cargo test --workspace --locked
 
 docker: ## The compose files, where the machine can run a Docker daemon
+	integration-tests/peers/install docker
 	integration-tests/docker/run --where-possible
 
 peers:
@@ -40,7 +41,7 @@ bench-proxy: peers-bench ## CPU per proxied call next to Kamailio
 
 .PHONY: peers-bench
 peers-bench:
-	integration-tests/peers/install kamailio
+	integration-tests/peers/install benchmark
 
 deny: ## Licences, advisories and bans; needs `cargo install cargo-deny`
 	cargo deny check
