@@ -32,8 +32,8 @@ pub enum NgError {
     /// No answer came in time.
     #[error("the media relay at {relay} did not answer within {timeout:?}")]
     Silent {
-        /// The relay.
-        relay: SocketAddr,
+        /// The relay as configured.
+        relay: String,
         /// How long it was given.
         timeout: Duration,
     },
@@ -48,7 +48,8 @@ pub struct NgClient {
 #[derive(Debug)]
 struct Shared {
     socket: UdpSocket,
-    relay: SocketAddr,
+    /// The relay as configured.
+    relay: String,
     timeout: Duration,
     /// Makes the cookies of one process different from those of the one before it, whose answers a
     /// relay may still remember.
@@ -65,18 +66,13 @@ impl NgClient {
     /// [`NgError::Unusable`].
     pub async fn connect(relay: &str, timeout: Duration, instance: u64) -> Result<Self, NgError> {
         let unusable = |source| NgError::Unusable { relay: relay.to_owned(), source };
-        let address = tokio::net::lookup_host(relay)
-            .await
-            .and_then(|mut addresses| {
-                addresses.next().ok_or_else(|| std::io::ErrorKind::NotFound.into())
-            })
-            .map_err(unusable)?;
+        let address = look_up(relay).await.map_err(unusable)?;
         let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
         let socket = UdpSocket::bind(any).await.map_err(unusable)?;
         socket.connect(address).await.map_err(unusable)?;
         let shared = Arc::new(Shared {
             socket,
-            relay: address,
+            relay: relay.to_owned(),
             timeout,
             instance,
             next: AtomicU64::new(0),
@@ -84,6 +80,12 @@ impl NgClient {
         });
         tokio::spawn(receive(Arc::downgrade(&shared)));
         Ok(Self { shared })
+    }
+
+    /// The relay as configured.
+    #[must_use]
+    pub fn relay(&self) -> &str {
+        &self.shared.relay
     }
 
     /// Sends a command, repeats it while no answer comes, and returns the answer.
@@ -109,7 +111,23 @@ impl NgClient {
             }
         }
         shared.lock().remove(&cookie);
-        Err(NgError::Silent { relay: shared.relay, timeout: shared.timeout })
+        self.find_again().await;
+        Err(NgError::Silent { relay: shared.relay.clone(), timeout: shared.timeout })
+    }
+
+    /// A relay that is silent may have come back under another address.
+    async fn find_again(&self) {
+        let shared = &self.shared;
+        let found = match look_up(&shared.relay).await {
+            Ok(address) if shared.socket.peer_addr().ok() != Some(address) => {
+                shared.socket.connect(address).await
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = found {
+            tracing::debug!(%error, relay = %shared.relay, "the media relay cannot be found");
+        }
     }
 }
 
@@ -132,6 +150,11 @@ impl Shared {
             let _ = waiting.send(reply);
         }
     }
+}
+
+async fn look_up(relay: &str) -> std::io::Result<SocketAddr> {
+    let mut addresses = tokio::net::lookup_host(relay).await?;
+    addresses.next().ok_or_else(|| std::io::ErrorKind::NotFound.into())
 }
 
 /// Reads answers until the last client is dropped.

@@ -7,6 +7,7 @@ use foldhash::fast::FixedState;
 use offhook_database::{Database, DatabaseError, DatabaseOptions};
 use offhook_directory::Directory;
 use offhook_location_store::{LocationStore, SqlLocationStore, Writer, WriterOptions};
+use offhook_ng_protocol::{Command, Reply};
 use offhook_platform::{
     AuthMode, Check, Config, Engage, MediaRelay, Platform, ReadyFlag, Routes, entropy,
 };
@@ -38,6 +39,9 @@ const SWEEP_GRACE_MS: i64 = 60_000;
 
 /// How often the database is asked whether it is there.
 const DATABASE_POLL: Duration = Duration::from_secs(2);
+
+/// How often a relay in another process is asked whether it is there.
+const RELAY_POLL: Duration = Duration::from_secs(5);
 
 /// How long to wait between attempts to reach a database server that is coming up.
 const DATABASE_RETRY: Duration = Duration::from_secs(1);
@@ -86,6 +90,7 @@ impl ProxyService {
         spawn_directory(&mut tasks, &signalling);
         spawn_sweeper(&mut tasks, store, platform);
         spawn_database_check(&mut tasks, database.clone(), platform);
+        spawn_relay_check(&mut tasks, &signalling, platform);
         spawn_drain(&mut tasks, &signalling);
         let text: Vec<String> = listening
             .iter()
@@ -317,6 +322,25 @@ fn spawn_database_check(tasks: &mut JoinSet<()>, database: Database, platform: &
             interval.tick().await;
             match database.ping().await {
                 Ok(()) => flag.ready(database.name()),
+                Err(error) => flag.not_ready(error.to_string()),
+            }
+        }
+    });
+}
+
+/// Keeps `/readyz` informed about a relay in another process: without it no call can be relayed.
+fn spawn_relay_check(tasks: &mut JoinSet<()>, signalling: &Signalling, platform: &Platform) {
+    let MediaControl::Remote(client) = &signalling.media else { return };
+    let client = client.clone();
+    let flag = platform.readiness.flag("relay", "not asked yet");
+    tasks.spawn(async move {
+        let mut interval = tokio::time::interval(RELAY_POLL);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            match client.execute(&Command::Ping).await {
+                Ok(Reply::Pong) => flag.ready(client.relay()),
+                Ok(other) => flag.not_ready(format!("{} says {other:?}", client.relay())),
                 Err(error) => flag.not_ready(error.to_string()),
             }
         }
