@@ -34,6 +34,9 @@ pub enum StartError {
          or media.engage to \"never\""
     )]
     NoRelay,
+    /// A thread cannot be started.
+    #[error("a thread cannot be started: {0}")]
+    Thread(std::io::Error),
     /// The process itself cannot be set up.
     #[error(transparent)]
     Platform(#[from] PlatformError),

@@ -12,6 +12,7 @@ mod service;
 mod settings;
 mod signalling;
 mod status;
+mod timers;
 
 pub use error::StartError;
 pub use media_control::{ExecuteCommand, MediaControl};

@@ -23,11 +23,8 @@ use crate::metrics::SipMetrics;
 use crate::ng_client::NgClient;
 use crate::settings::{self, Listening};
 use crate::signalling::{SHARDS_PER_WORKER, Signalling, lock};
+use crate::timers::Timers;
 use crate::{bindings, gauges, status};
-
-/// How often due timers are looked for: a fraction of the shortest SIP timer, and rare enough to cost
-/// an idle process next to nothing.
-const TIMER_POLL: Duration = Duration::from_millis(10);
 
 /// How often bindings that have ended are removed from the database, and how many at a time.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
@@ -54,6 +51,7 @@ pub struct ProxyService {
     signalling: Arc<Signalling>,
     transports: Transports,
     listening: Vec<Listening>,
+    timers: Timers,
     writer: JoinHandle<()>,
     database: Database,
     /// Dropping the set ends its tasks.
@@ -86,7 +84,7 @@ impl ProxyService {
         // other threads before this line are lost like datagrams, and asked for again.
         let _ = signalling.transports.set(transports.clone());
         let mut tasks = JoinSet::new();
-        spawn_timers(&mut tasks, &signalling, &transports);
+        let timers = Timers::start(&signalling, &transports)?;
         spawn_directory(&mut tasks, &signalling);
         spawn_sweeper(&mut tasks, store, platform);
         spawn_database_check(&mut tasks, database.clone(), platform);
@@ -97,7 +95,8 @@ impl ProxyService {
             .map(|l| format!("{} {}", l.transport.as_str().to_ascii_lowercase(), l.local))
             .collect();
         platform.readiness.add("sip", move || Check::ready(text.join(", ")));
-        let me = Self { signalling, transports, listening, writer: writer_task, database, tasks };
+        let writer = writer_task;
+        let me = Self { signalling, transports, listening, timers, writer, database, tasks };
         me.watch(platform);
         Ok(me)
     }
@@ -121,6 +120,7 @@ impl ProxyService {
         if let Err(error) = self.writer.await {
             tracing::error!(%error, "the writer of bindings failed");
         }
+        drop(self.timers);
         self.tasks.shutdown().await;
         self.database.close().await;
     }
@@ -268,20 +268,6 @@ async fn load_bindings(
         })
         .await?;
     Ok(loaded)
-}
-
-fn spawn_timers(tasks: &mut JoinSet<()>, signalling: &Arc<Signalling>, transports: &Transports) {
-    let (signalling, transports) = (Arc::clone(signalling), transports.clone());
-    tasks.spawn(async move {
-        let mut interval = tokio::time::interval(TIMER_POLL);
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut out = transports.outbox();
-        loop {
-            interval.tick().await;
-            signalling.fire_timers(&mut out);
-            out.flush();
-        }
-    });
 }
 
 fn spawn_directory(tasks: &mut JoinSet<()>, signalling: &Arc<Signalling>) {

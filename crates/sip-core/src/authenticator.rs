@@ -94,7 +94,13 @@ impl Authenticator {
     ) -> (StatusCode, HeaderName, Vec<String>) {
         let algorithms: &[Algorithm] =
             if self.knows_only_md5(request) { &[Algorithm::Md5] } else { &self.config.algorithms };
-        let values = challenges(&mut self.nonces, &self.config.realm, algorithms, stale, now.wall);
+        let mut values =
+            challenges(&mut self.nonces, &self.config.realm, algorithms, stale, now.wall);
+        // A phone says what it is. What does not is a tool, and the best known of them (SIPp 3.6) answers
+        // the first challenge, whatever its algorithm, with MD5.
+        if request.header(HeaderName::UserAgent).is_none() {
+            values.reverse();
+        }
         match self.config.role {
             AuthRole::UserAgentServer => {
                 (StatusCode::UNAUTHORIZED, HeaderName::WwwAuthenticate, values)

@@ -35,7 +35,9 @@ fn challenged(algorithm: Algorithm, user: &str, password: &str) -> (Lab, String)
 
 #[test]
 fn a_stranger_is_challenged_with_each_algorithm_the_strongest_first() {
-    let (mut lab, _) = challenged(Algorithm::Md5, "alice", "secret");
+    let mut lab = guarded();
+    lab.send(&invite().header("User-Agent", "phone/1"), udp(ALICE));
+    lab.send(&same_transaction("ACK"), udp(ALICE));
     let response = lab.response_to(ALICE);
     assert!(response.to().tag().is_some());
     let challenges: Vec<_> = response
@@ -50,6 +52,16 @@ fn a_stranger_is_challenged_with_each_algorithm_the_strongest_first() {
         assert!(challenge.get("stale").is_none());
     }
     lab.ends_empty();
+}
+
+/// SIPp takes the first challenge for MD5, and like other tools it does not say what it is.
+#[test]
+fn a_tool_is_offered_md5_first() {
+    let (lab, _) = challenged(Algorithm::Md5, "alice", "secret");
+    let response = lab.response_to(ALICE);
+    let mut challenges = response.lines(HeaderName::ProxyAuthenticate).map(Auth::parse);
+    let mut algorithm = || challenges.next().unwrap().unwrap().get("algorithm").unwrap().text();
+    assert_eq!([algorithm(), algorithm()], [&b"MD5"[..], b"SHA-256"]);
 }
 
 #[test]

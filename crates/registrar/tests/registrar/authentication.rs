@@ -69,7 +69,8 @@ fn with_password(cseq: u32, nonce: &str, password: &str, count: u32) -> RequestS
 #[test]
 fn a_phone_is_challenged_and_registers_with_its_password() {
     let mut desk = desk();
-    let first = try_it(&mut desk, &register(1).header("Contact", A), true);
+    let sketch = register(1).header("Contact", A).header("User-Agent", "phone/1");
+    let first = try_it(&mut desk, &sketch, true);
     let answer = first.answer();
     assert_eq!(answer.status().as_u16(), 401);
     let offered = challenges(&answer);
