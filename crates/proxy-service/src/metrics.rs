@@ -7,29 +7,10 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
-/// The methods as labels, in the order of [`slot`].
-const METHODS: [&str; 15] = [
-    "INVITE",
-    "ACK",
-    "BYE",
-    "CANCEL",
-    "REGISTER",
-    "OPTIONS",
-    "PRACK",
-    "SUBSCRIBE",
-    "NOTIFY",
-    "PUBLISH",
-    "INFO",
-    "REFER",
-    "MESSAGE",
-    "UPDATE",
-    "other",
-];
-
 /// The counters of signalling, taken from their families once: counting is one atomic addition.
 #[derive(Debug)]
 pub(crate) struct SipMetrics {
-    requests: [Counter; METHODS.len()],
+    requests: [Counter; Method::ALL.len()],
     responses: [Counter; 6],
     pub(crate) malformed: Counter,
     pub(crate) wrong_credentials: Counter,
@@ -90,7 +71,9 @@ impl SipMetrics {
             family.get_or_create_owned(&ClassLabel { status_class })
         };
         Self {
-            requests: METHODS.map(|method| requests.get_or_create_owned(&MethodLabel { method })),
+            requests: Method::ALL.map(|method| {
+                requests.get_or_create_owned(&MethodLabel { method: method.as_str() })
+            }),
             responses: ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"]
                 .map(|name| class(&responses, name)),
             malformed,
@@ -105,7 +88,7 @@ impl SipMetrics {
     }
 
     pub(crate) fn request(&self, method: Method) {
-        self.requests[slot(method)].inc();
+        self.requests[method as usize].inc();
     }
 
     pub(crate) fn response(&self, status: StatusCode) {
@@ -128,25 +111,5 @@ impl SipMetrics {
             CallReport::Ended => self.ended.inc(),
             CallReport::Expired => self.expired.inc(),
         };
-    }
-}
-
-fn slot(method: Method) -> usize {
-    match method {
-        Method::Invite => 0,
-        Method::Ack => 1,
-        Method::Bye => 2,
-        Method::Cancel => 3,
-        Method::Register => 4,
-        Method::Options => 5,
-        Method::Prack => 6,
-        Method::Subscribe => 7,
-        Method::Notify => 8,
-        Method::Publish => 9,
-        Method::Info => 10,
-        Method::Refer => 11,
-        Method::Message => 12,
-        Method::Update => 13,
-        Method::Other => 14,
     }
 }

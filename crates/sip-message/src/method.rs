@@ -41,6 +41,26 @@ pub enum Method {
 }
 
 impl Method {
+    /// Every variant, in the order of their discriminants: a table by method is indexed with
+    /// `method as usize`.
+    pub const ALL: [Self; 15] = [
+        Self::Invite,
+        Self::Ack,
+        Self::Bye,
+        Self::Cancel,
+        Self::Register,
+        Self::Options,
+        Self::Prack,
+        Self::Subscribe,
+        Self::Notify,
+        Self::Publish,
+        Self::Info,
+        Self::Refer,
+        Self::Message,
+        Self::Update,
+        Self::Other,
+    ];
+
     /// Recognises a method token.
     #[must_use]
     #[inline]
@@ -117,6 +137,13 @@ impl fmt::Display for Method {
 #[cfg(test)]
 mod tests {
     use super::Method;
+
+    #[test]
+    fn a_table_by_method_is_indexed_by_its_discriminant() {
+        for (index, method) in Method::ALL.into_iter().enumerate() {
+            assert_eq!(method as usize, index);
+        }
+    }
 
     #[test]
     fn tokens_round_trip_and_keep_their_case() {
