@@ -137,6 +137,23 @@ fn a_request_that_has_travelled_too_far_is_refused() {
 }
 
 #[test]
+fn the_log_tells_of_a_refusal_with_its_call_id() {
+    let setup = Setup::offhook(Storage::Sqlite).set("log.format", "\"json\"");
+    let mut offhook = setup.start();
+    offhook.add_users(&["2001"]);
+    let mut caller = offhook.registered_agent("2001");
+    let mut invite = caller.invite("2002");
+    invite.max_forwards = 0;
+    assert_eq!(caller.exchange(&invite).status(), Some(483));
+    let log = offhook.log();
+    let line = log.lines().find(|line| line.contains("request refused")).expect("a line");
+    let event: serde_json::Value = serde_json::from_str(line).expect("one JSON object a line");
+    let told = event.to_string();
+    assert!(told.contains(&format!("\"call_id\":\"{}\"", invite.call_id)), "{told}");
+    assert!(told.contains("483"), "{told}");
+}
+
+#[test]
 fn an_extension_that_is_required_and_unknown_is_named() {
     let offhook = server(Storage::Sqlite);
     let mut caller = offhook.registered_agent("2001");
